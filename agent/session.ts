@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatIssue, issuesOf } from "../domain/file-issue.ts";
-import type { ForecastModel } from "../predictor/network-model.ts";
+import type { OpenModel } from "../predictor/network/open-model.ts";
 import { type Budget, overspent, type Spent } from "./budget.ts";
 import type { AgentLimits } from "./limits.ts";
 import type { AgentPort } from "./port.ts";
@@ -18,7 +18,7 @@ export interface SessionOptions {
   readonly budget: Budget;
   /** What is accepted stays in force for so long; a configuration for one interval. */
   readonly ttlMs: number;
-  readonly model: ForecastModel | null;
+  readonly model: OpenModel | null;
   /** Of the endpoint, which may repeat it; null: there is none. */
   readonly key: string | null;
   readonly clockMs: () => number;

@@ -1,6 +1,6 @@
 import type { Tuning } from "../control/tuning.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import type { ForecastModel } from "../predictor/network-model.ts";
+import type { OpenModel } from "../predictor/network/open-model.ts";
 import { simulate } from "../simulator/simulation.ts";
 import { type SimulationSummary, summarise } from "../simulator/summary.ts";
 import { rounded } from "./plan-summary.ts";
@@ -27,7 +27,7 @@ export function simulated(
   situation: Situation,
   tuning: Tuning,
   seconds: number,
-  model: ForecastModel | null,
+  model: OpenModel | null,
 ): Outcome | null {
   const ratesRps = lately(situation, seconds);
   if (ratesRps.length < LEAST_SECONDS) return null;

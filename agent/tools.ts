@@ -3,7 +3,7 @@ import { UNTUNED } from "../control/tuning.ts";
 import { QUANTILES } from "../domain/load.ts";
 import { evaluate } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
-import type { ForecastModel } from "../predictor/network-model.ts";
+import type { OpenModel } from "../predictor/network/open-model.ts";
 import { changeSchema, configurationSchema, whySchema } from "./change.ts";
 import type { AgentLimits } from "./limits.ts";
 import { rounded, summaryOf } from "./plan-summary.ts";
@@ -17,7 +17,7 @@ export interface ToolContext {
   readonly situation: Situation;
   readonly limits: AgentLimits;
   /** Of the forecaster in simulations; null: it goes without a network. */
-  readonly model: ForecastModel | null;
+  readonly model: OpenModel | null;
 }
 
 const nothing = z.strictObject({});

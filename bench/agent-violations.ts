@@ -8,8 +8,9 @@ import { mostCarriedRps, tuningLoad } from "../agent/tuning-load.ts";
 import { fetchBounded } from "../cli/fetch-json.ts";
 import { measuredPart } from "../cli/simulate/measured-part.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
+import { openModel } from "../predictor/network/open-model.ts";
 import { readPipeline } from "../runtime/read-pipeline.ts";
-import { readBundledModel } from "../scaler/bundled-model.ts";
+import { readBundledModel } from "../scaler/forecasting/bundled-model.ts";
 import { type Figure, figure } from "./figure.ts";
 import { startRandomModel } from "./random-model.ts";
 
@@ -35,7 +36,7 @@ export async function agentViolations(): Promise<Figure> {
     load: tuningLoad(SEED, rps, FIRST + ticks + 1),
     warmUpSeconds: 0,
     history: [],
-    model: readBundledModel(),
+    model: await openModel(readBundledModel()),
     forecast: "variscale",
     cluster: CLUSTER,
     maxCores: null,

@@ -7,12 +7,14 @@ import { generateLoad } from "../load/generate-load.ts";
 import { LOAD_KINDS } from "../load/load-kinds.ts";
 import { packCells } from "../predictor/cell-codec.ts";
 import { cellsOf } from "../predictor/cells-of.ts";
+import { FEATURES } from "../predictor/features.ts";
+import { weightSizes } from "../predictor/network/network-weights.ts";
+import { TrainingThread } from "../scaler/forecasting/training-thread.ts";
 import { appendToArchive } from "../scaler/history-archive.ts";
-import { TrainingThread } from "../scaler/training-thread.ts";
 import { askedParts } from "./asked-parts.ts";
 import { type Figure, figure } from "./figure.ts";
-import { accuracyFigures } from "./forecaster-accuracy.ts";
-import type { FleetMessage } from "./forecaster-fleet.ts";
+import { accuracyFigures } from "./forecaster/accuracy.ts";
+import type { FleetMessage } from "./forecaster/fleet.ts";
 import { scalerEnvironment, scalerNodeFlags } from "./scaler-node-flags.ts";
 
 const DAY = 86_400;
@@ -61,7 +63,8 @@ async function trainingFigures(isShort: boolean): Promise<Figure[]> {
   await thread.close();
   if (result.kind !== "trained") throw new Error(`the training gave ${JSON.stringify(result)}`);
   const rows = result.horizons[0]?.rows ?? 0;
-  const note = `${rows} windows of 94 features, 8 epochs and one to catch up, one network of 12,740 weights; reading and preparing the rows is in it`;
+  const weights = Object.values(weightSizes(FEATURES.seasonal)).reduce((sum, size) => sum + size, 0);
+  const note = `${rows} windows of ${FEATURES.seasonal} features, 8 epochs and one to catch up, one network of ${weights} weights; reading and preparing the rows is in it`;
   return [
     figure("training.seconds100k", round((seconds * 100_000) / rows), {
       against: { seconds: round(seconds), rows, rssGrowthMiB: round(lag.largestMiB - beforeMiB) },
@@ -106,7 +109,7 @@ async function measuredFleet(pipelines: number): Promise<FleetMessage> {
     const archivePath = join(folder, "web.cells");
     appendToArchive(archivePath, cellsOf(load));
     const startMs = load.startMs + HISTORY_DAYS * DAY * 1000;
-    const script = fileURLToPath(new URL("./forecaster-fleet.js", import.meta.url));
+    const script = fileURLToPath(new URL("./forecaster/fleet.js", import.meta.url));
     const child = fork(script, [archivePath, String(startMs), String(pipelines)], {
       execArgv: [...scalerNodeFlags(), `--max-heap-size=${FLEET_HEAP_MIB}`],
       env: scalerEnvironment(),
@@ -130,7 +133,7 @@ async function fleetFigures(isShort: boolean): Promise<Figure[]> {
     figure("forecast.p50Ms", round(fleet.forecastP50Ms), {
       against: { p99Ms: round(fleet.forecastP99Ms), samples: fleet.samples },
       isWhole: !isShort,
-      note: "a sample and the forecast of 20 s after it where all experts predict anew: seasonal features and three networks",
+      note: "a sample and the forecast of 20 s after it where all experts predict anew: the inputs of three seasonal networks too, which their thread computes",
     }),
     figure("fleet.cpuShare", round(fleet.cpuShare), {
       isWhole: !isShort,

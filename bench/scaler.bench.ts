@@ -9,6 +9,7 @@ import { tick } from "../control/tick.ts";
 import type { TickInput } from "../control/tick-input.ts";
 import { UNTUNED } from "../control/tuning.ts";
 import { findTop } from "../domain/assignment.ts";
+import { RATE_QUANTILES } from "../domain/load.ts";
 import { askedParts } from "./asked-parts.ts";
 import { type Figure, figure } from "./figure.ts";
 import type { MemoryMessage } from "./memory-message.ts";
@@ -79,7 +80,15 @@ function tickInput(
   return {
     pipeline,
     mode: "active",
-    forecast: { atMs: nowMs, horizonMs: 25_000, peakRps, reactiveRps: rateRps, intensityRps: peakRps, leader: "bench" },
+    forecast: {
+      atMs: nowMs,
+      horizonMs: 25_000,
+      peakRps,
+      intensityRps: peakRps,
+      rateRps: RATE_QUANTILES.map(() => rateRps),
+      reactiveRps: rateRps,
+      leader: "bench",
+    },
     load: { atMs: nowMs, rateRps },
     switchers,
     readyReplicas: {},

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { generateLoad } from "../load/generate-load.ts";
-import { readBundledModel } from "../scaler/bundled-model.ts";
+import { type OpenModel, openModel } from "../predictor/network/open-model.ts";
+import { readBundledModel } from "../scaler/forecasting/bundled-model.ts";
 import { simulate } from "../simulator/simulation.ts";
 import type { SimulationOptions } from "../simulator/simulation-run.ts";
 import { askedParts } from "./asked-parts.ts";
@@ -40,8 +41,9 @@ async function experimentFigures(rows: string | null): Promise<Figure[]> {
   return e1Figures(await rowsOf("e1", cases, note, new KeptRows(rows)), note);
 }
 
-function engineFigures(): Figure[] {
-  const whole = median(Array.from({ length: ROUNDS }, (_, i) => rate(ipaScenario(i + 1))));
+async function engineFigures(): Promise<Figure[]> {
+  const model = await openModel(readBundledModel());
+  const whole = median(Array.from({ length: ROUNDS }, (_, i) => rate(ipaScenario(i + 1, model))));
   const stage = median(Array.from({ length: ROUNDS }, (_, i) => rate(singleStage(i + 1))));
   const simpy = simpyRate();
   const note = `${SERVERS} servers with exponential times at ${UTILISATION}, ${REQUESTS} requests, median of ${ROUNDS} rounds`;
@@ -71,7 +73,7 @@ function rate(options: SimulationOptions): Rate {
   return { rps: requests / seconds, requests, seconds };
 }
 
-function ipaScenario(seed: number): SimulationOptions {
+function ipaScenario(seed: number, model: OpenModel): SimulationOptions {
   const [video] = IPA_PIPELINES;
   if (!video) throw new Error("IPA has no pipeline");
   const pipeline = ipaPipeline(video, { policy: "default", slaShare: 0.2 });
@@ -80,7 +82,7 @@ function ipaScenario(seed: number): SimulationOptions {
     ...COMMON,
     pipeline: { ...pipeline, mode: "active" },
     load: generateLoad({ baseRps: 1000, groupSize: 1, components }, 1200, seed),
-    model: readBundledModel(),
+    model,
     seed,
   };
 }

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BacktestRow } from "../cli/backtest/report.ts";
-import { HORIZONS_SECONDS } from "../predictor/load-forecaster.ts";
+import { HORIZONS_SECONDS } from "../predictor/target-forecaster.ts";
 import { packageFolder } from "../runtime/version.ts";
-import type { Ablation } from "./forecaster-ablation.ts";
+import type { Ablation } from "./forecaster/ablation.ts";
 
 const BEGIN = "<!-- tables of `npm run bench -- forecaster --write` -->";
 const END = "<!-- end of tables -->";

@@ -66,8 +66,8 @@ function usableTuning(tuning: Tuning): Tuning {
 }
 
 function isForecast(forecast: Forecast): boolean {
-  const { peakRps, intensityRps, reactiveRps, riseRps = 0 } = forecast;
-  return [...peakRps, ...intensityRps, reactiveRps, riseRps].every(isRate);
+  const { peakRps, intensityRps, rateRps, reactiveRps, riseRps = 0 } = forecast;
+  return [...peakRps, ...intensityRps, ...rateRps, reactiveRps, riseRps].every(isRate);
 }
 
 function isSample(load: LoadSample): boolean {

@@ -6,6 +6,8 @@ export interface LoadSample {
 
 /** Quantiles that every Forecast has. */
 export const QUANTILES = [0.5, 0.9, 0.95, 0.99] as const;
+/** Quantiles of the rate. */
+export const RATE_QUANTILES = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99] as const;
 
 /** The highest one-second rate within the horizon, as quantiles in the order of QUANTILES, and the reactive estimate. */
 export interface Forecast {
@@ -18,6 +20,8 @@ export interface Forecast {
    * arrivals, which a queueing model adds by itself. In rps, never falling, never above the peak.
    */
   readonly intensityRps: readonly [number, number, number, number];
+  /** The mean rate of the last ten seconds of the horizon, as quantiles in the order of RATE_QUANTILES. In rps, never falling. */
+  readonly rateRps: readonly number[];
   /** What is needed for the load as it is now, without looking ahead. */
   readonly reactiveRps: number;
   /** By how much that is above the load of 10 s before, where chance does not explain it. Missing: by nothing. */

@@ -3,7 +3,8 @@ import { ewmaExpert } from "./ewma-expert.ts";
 import type { Expert } from "./expert.ts";
 import { leastSquares } from "./least-squares.ts";
 import type { LoadHistory } from "./load-history.ts";
-import { type Quantiles, quantiles } from "./quantiles.ts";
+import type { Quantiles } from "./quantiles.ts";
+import type { Target } from "./target.ts";
 
 const LAGS = 12;
 const INPUTS = LAGS + 1;
@@ -25,28 +26,30 @@ interface Fit {
 }
 
 /**
- * AR(12): the highest second of the horizon from the highest seconds of the last twelve times ten seconds, in the Anscombe domain, by
+ * AR(12): the target from what it was in each of the last twelve times ten seconds, in the Anscombe domain, by
  * least squares over a day, fitted anew every half hour; its quantiles are those of its residuals. Until there is a fit it is the
  * EWMA expert. A fit depends on the history alone, so one that was restored gives the same.
  *
  * @param phaseSeconds within the half hour at which it is fitted: another for each pipeline, so that not all are fitted at once.
  */
-export function autoregressiveExpert(phaseSeconds = 0): Expert {
+export function autoregressiveExpert(target: Target, phaseSeconds = 0): Expert {
   const fits = new WeakMap<LoadHistory, Map<number, Fit>>();
   const inputs = new Float64Array(INPUTS);
   return {
     name: "ar12",
     predict: (history, horizonSeconds) => {
-      const { coefficients, residuals } = fitOf(fits, history, horizonSeconds, phaseSeconds);
-      if (coefficients === null || !readNewest(history, inputs)) return ewmaExpert.predict(history, horizonSeconds);
+      const { coefficients, residuals } = findFit(fits, target, history, horizonSeconds, phaseSeconds);
+      if (coefficients === null || !readNewest(target, history, inputs))
+        return ewmaExpert(target).predict(history, horizonSeconds);
       const middle = dot(coefficients, inputs);
-      return quantiles((_q, i) => Math.max(middle + residuals[i], 0));
+      return residuals.map(residual => Math.max(middle + residual, 0));
     },
   };
 }
 
-function fitOf(
+function findFit(
   fits: WeakMap<LoadHistory, Map<number, Fit>>,
+  target: Target,
   history: LoadHistory,
   horizonSeconds: number,
   phaseSeconds: number,
@@ -56,29 +59,29 @@ function fitOf(
   fits.set(history, ofHistory);
   const kept = ofHistory.get(horizonSeconds);
   if (kept !== undefined && kept.second === second) return kept;
-  const fit = fitAt(history, second, horizonSeconds);
+  const fit = fitAt(target, history, second, horizonSeconds);
   ofHistory.set(horizonSeconds, fit);
   return fit;
 }
 
 /** False: one of the last twelve times ten seconds is missing. */
-function readNewest(history: LoadHistory, inputs: Float64Array): boolean {
-  for (let lag = 0; lag < LAGS; lag++) inputs[lag] = anscombe(history.highestOf(lag * CELL_SECONDS, CELL_SECONDS));
+function readNewest(target: Target, history: LoadHistory, inputs: Float64Array): boolean {
+  for (let lag = 0; lag < LAGS; lag++) inputs[lag] = target.read(history, lag * CELL_SECONDS, CELL_SECONDS);
   inputs[LAGS] = 1;
   return !inputs.some(Number.isNaN);
 }
 
-function fitAt(history: LoadHistory, second: number, horizonSeconds: number): Fit {
-  const highest = highestCells(history, Math.floor(second / CELL_SECONDS));
+function fitAt(target: Target, history: LoadHistory, second: number, horizonSeconds: number): Fit {
+  const cells = readCells(target, history, Math.floor(second / CELL_SECONDS));
   const ahead = Math.max(1, Math.ceil(horizonSeconds / CELL_SECONDS));
-  const origins = originsOf(highest, ahead);
-  if (origins.length < LEAST_ROWS) return { second, coefficients: null, residuals: [0, 0, 0, 0] };
+  const origins = findOrigins(cells, ahead);
+  if (origins.length < LEAST_ROWS) return { second, coefficients: null, residuals: target.levels.map(() => 0) };
   const products = new Float64Array(INPUTS * INPUTS);
   const moments = new Float64Array(INPUTS);
   const inputs = new Float64Array(INPUTS).fill(1);
-  const outcomes = Float64Array.from(origins, origin => outcomeAt(highest, origin, ahead));
+  const outcomes = Float64Array.from(origins, origin => target.join(cells, origin + 1, origin + ahead));
   for (const [k, origin] of origins.entries()) {
-    readRow(highest, origin, inputs);
+    readRow(cells, origin, inputs);
     for (let row = 0; row < INPUTS; row++) {
       const value = inputs[row] as number;
       moments[row] = (moments[row] as number) + value * (outcomes[k] as number);
@@ -89,40 +92,33 @@ function fitAt(history: LoadHistory, second: number, horizonSeconds: number): Fi
   }
   const coefficients = leastSquares(products, moments, RIDGE);
   const residuals = Float64Array.from(origins, (origin, k) => {
-    readRow(highest, origin, inputs);
+    readRow(cells, origin, inputs);
     return (outcomes[k] as number) - dot(coefficients, inputs);
   }).sort();
   const residualAt = (q: number): number => residuals[Math.round(q * (residuals.length - 1))] as number;
-  return { second, coefficients, residuals: quantiles(residualAt) };
+  return { second, coefficients, residuals: target.levels.map(residualAt) };
 }
 
 /** Of the day up to a cell, in the Anscombe domain; NaN where it is missing. */
-function highestCells(history: LoadHistory, lastCell: number): Float64Array {
-  const highest = new Float64Array(FIT_CELLS);
-  history.highestUpTo(lastCell, highest);
-  for (let i = 0; i < FIT_CELLS; i++) highest[i] = anscombe(highest[i] as number);
-  return highest;
+function readCells(target: Target, history: LoadHistory, lastCell: number): Float64Array {
+  const cells = new Float64Array(FIT_CELLS);
+  target.readCells(history, lastCell, cells);
+  return cells.map(anscombe);
 }
 
 /** Cells before which twelve are known, itself among them, and after which the whole horizon is. */
-function originsOf(highest: Float64Array, ahead: number): readonly number[] {
+function findOrigins(cells: Float64Array, ahead: number): readonly number[] {
   const origins: number[] = [];
   let known = 0;
-  for (let cell = 0; cell < highest.length; cell++) {
-    known = Number.isNaN(highest[cell] as number) ? 0 : known + 1;
+  for (let cell = 0; cell < cells.length; cell++) {
+    known = Number.isNaN(cells[cell] as number) ? 0 : known + 1;
     if (known >= LAGS + ahead && cell % ROW_STRIDE === 0) origins.push(cell - ahead);
   }
   return origins;
 }
 
-function readRow(highest: Float64Array, origin: number, inputs: Float64Array): void {
-  for (let lag = 0; lag < LAGS; lag++) inputs[lag] = highest[origin - lag] as number;
-}
-
-function outcomeAt(highest: Float64Array, origin: number, ahead: number): number {
-  let outcome = 0;
-  for (let cell = origin + 1; cell <= origin + ahead; cell++) outcome = Math.max(outcome, highest[cell] as number);
-  return outcome;
+function readRow(cells: Float64Array, origin: number, inputs: Float64Array): void {
+  for (let lag = 0; lag < LAGS; lag++) inputs[lag] = cells[origin - lag] as number;
 }
 
 function dot(coefficients: Float64Array, inputs: Float64Array): number {

@@ -1,4 +1,4 @@
-import type { HorizonTraining } from "./train-model.ts";
+import type { HorizonTraining } from "./training/train-model.ts";
 
 /** A model of a pipeline's own must be this much better than what it is to replace: less may be chance. */
 const LEAST_GAIN = 0.01;

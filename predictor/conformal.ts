@@ -1,5 +1,5 @@
 import { inverseAnscombe } from "./anscombe.ts";
-import { type Quantiles, quantiles } from "./quantiles.ts";
+import type { Quantiles } from "./quantiles.ts";
 
 /** At one outcome a minute; what comes oftener is followed as fast only by the root of that, or chance would be followed too. */
 const LEAST_STEP = 0.01;
@@ -25,37 +25,52 @@ export interface Calibration {
   readonly missExcess: Quantiles;
 }
 
-export const UNCALIBRATED: Calibration = { offsets: [0, 0, 0, 0], outcomes: 0, missExcess: [0, 0, 0, 0] };
+export function createCalibration(levels: readonly number[]): Calibration {
+  const zeros = levels.map(() => 0);
+  return { offsets: zeros, outcomes: 0, missExcess: zeros };
+}
 
 /**
  * Online quantile tracking: a miss raises the q-quantile by step · q, a hit lowers it by step · (1 − q), so in the long run it is
  * missed in a share 1 − q of the cases whatever the load does (Gibbs and Candès, NeurIPS 2021). The step shrinks as 1/√outcomes
  * to a floor (Angelopoulos, Barber and Bates, ICML 2024) and follows the scale of the errors (Angelopoulos, Candès and Tibshirani,
- * NeurIPS 2023), here of the misses alone: a Poisson load is missed by a fraction of a sigma, a burst by ten. The middle takes
- * shorter ones. A day's share of misses is off by what the offset moved, over the steps of the day: those seldom missed take longer ones.
+ * NeurIPS 2023), here of the misses alone: a Poisson load is missed by a fraction of a sigma, a burst by ten. Below the middle all is
+ * mirrored: what misses is what stays below. The middle takes shorter ones. A day's share of misses is off by what the offset moved, over the steps of the day: those seldom missed take longer ones.
  *
  * @param elapsedSeconds between two outcomes.
  */
-export function calibrate(state: Calibration, issued: Quantiles, actual: number, elapsedSeconds: number): Calibration {
+export function calibrate(
+  state: Calibration,
+  levels: readonly number[],
+  issued: Quantiles,
+  actual: number,
+  elapsedSeconds: number,
+): Calibration {
   const outcomes = state.outcomes + 1;
   const share = Math.min(elapsedSeconds / FULL_STEP_SECONDS, 1);
   const firstStep = (FIRST_STEP * share) / Math.sqrt(outcomes);
-  const offsets = quantiles((q, i) => {
-    const leastStep = share === 1 && q >= SELDOM_MISSED ? SELDOM_STEP : LEAST_STEP * Math.sqrt(share);
-    const step = (i === 0 ? MIDDLE_STEP : 1) * Math.max(leastStep, firstStep) * Math.max(1, state.missExcess[i]);
-    if (actual > issued[i]) return state.offsets[i] + step * q;
+  const offsets = levels.map((q, i) => {
+    const [offset, missExcess, quantile] = [state.offsets[i], state.missExcess[i], issued[i]] as [
+      number,
+      number,
+      number,
+    ];
+    const isSeldomMissed = Math.max(q, 1 - q) >= SELDOM_MISSED;
+    const leastStep = share === 1 && isSeldomMissed ? SELDOM_STEP : LEAST_STEP * Math.sqrt(share);
+    const step = (q === 0.5 ? MIDDLE_STEP : 1) * Math.max(leastStep, firstStep) * Math.max(1, missExcess);
+    if (actual > quantile) return offset + step * q;
     // Without load every outcome is a hit: a quantile that is 0 already must not wind down for the day that load returns.
-    return inverseAnscombe(issued[i]) > 0 ? state.offsets[i] - step * (1 - q) : state.offsets[i];
+    return inverseAnscombe(quantile) > 0 ? offset - step * (1 - q) : offset;
   });
-  const missExcess = quantiles((_q, i) => {
-    const excess = Math.min(actual - issued[i], LARGEST_EXCESS);
-    return excess > 0 ? state.missExcess[i] + EXCESS_WEIGHT * (excess - state.missExcess[i]) : state.missExcess[i];
+  const missExcess = levels.map((q, i) => {
+    const [before, quantile] = [state.missExcess[i], issued[i]] as [number, number];
+    const excess = Math.min(q < 0.5 ? quantile - actual : actual - quantile, LARGEST_EXCESS);
+    return excess > 0 ? before + EXCESS_WEIGHT * (excess - before) : before;
   });
   return { offsets, outcomes, missExcess };
 }
 
 /** For other predictions than those that it was learnt of: the short steps of the middle would take days to undo what those lacked. */
-export function forgetMiddle(state: Calibration): Calibration {
-  const [, ...others] = state.offsets;
-  return { ...state, offsets: [0, ...others] };
+export function forgetMiddle(state: Calibration, levels: readonly number[]): Calibration {
+  return { ...state, offsets: state.offsets.map((offset, i) => (levels[i] === 0.5 ? 0 : offset)) };
 }

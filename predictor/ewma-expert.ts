@@ -1,40 +1,54 @@
+import { QUANTILES, RATE_QUANTILES } from "../domain/load.ts";
 import { anscombe } from "./anscombe.ts";
 import type { Expert } from "./expert.ts";
 import type { LoadHistory } from "./load-history.ts";
 import { normalQuantile } from "./normal-quantile.ts";
 import { poissonMaximum } from "./poisson-maximum.ts";
-import { type Quantiles, quantiles } from "./quantiles.ts";
+import type { Quantiles } from "./quantiles.ts";
+import { RATE_CHANCE, type Target } from "./target.ts";
 
 const WEIGHT_PER_SECOND = 0.1;
 /** What is older weighs less than 4e-6. */
 const WINDOW_SECONDS = 120;
 
-/** The load goes on at its exponentially weighted mean as a Poisson process. */
-export const ewmaExpert: Expert = {
-  name: "ewma",
-  predict: (history, horizonSeconds) => {
-    const isNewest = newest.history === history && newest.second === history.second;
-    if (isNewest && newest.horizonSeconds === horizonSeconds) return newest.prediction;
-    const prediction = predictionOf(history, horizonSeconds);
-    newest = { history, second: history.second, horizonSeconds, prediction };
-    return prediction;
-  },
-};
+/** The load goes on at its exponentially weighted mean as a Poisson process. One for each target, which other experts ask, too. */
+export function ewmaExpert(target: Target): Expert {
+  return EXPERTS[target.name];
+}
 
-/** Experts that know too little of a load yet predict what this one does: at most four times the same. */
-let newest: {
-  readonly history: LoadHistory | null;
-  readonly second: number;
-  readonly horizonSeconds: number;
-  readonly prediction: Quantiles;
-} = { history: null, second: 0, horizonSeconds: 0, prediction: [0, 0, 0, 0] };
+const EXPERTS = { peak: createExpert(predictPeak), rate: createExpert(predictRate) };
 
-function predictionOf(history: LoadHistory, horizonSeconds: number): Quantiles {
-  const level = levelOf(history);
-  const peak = poissonMaximum(level.meanRps, horizonSeconds);
-  const middle = anscombe(peak[0]);
-  // The mean itself is known only up to 1/√seconds, in a domain where one second's deviation is 1.
-  return quantiles((q, i) => middle + Math.hypot(anscombe(peak[i]) - middle, normalQuantile(q) / level.rootSeconds));
+function createExpert(predict: (level: Level, horizonSeconds: number) => Quantiles): Expert {
+  /** Experts that know too little of a load yet predict what this one does: at most four times the same. */
+  let newest: {
+    readonly history: LoadHistory | null;
+    readonly second: number;
+    readonly horizonSeconds: number;
+    readonly prediction: Quantiles;
+  } = { history: null, second: 0, horizonSeconds: 0, prediction: [] };
+  return {
+    name: "ewma",
+    predict: (history, horizonSeconds) => {
+      const isNewest = newest.history === history && newest.second === history.second;
+      if (isNewest && newest.horizonSeconds === horizonSeconds) return newest.prediction;
+      const prediction = predict(levelOf(history), horizonSeconds);
+      newest = { history, second: history.second, horizonSeconds, prediction };
+      return prediction;
+    },
+  };
+}
+
+// The mean itself is known only up to 1/√seconds, in a domain where one second's deviation is 1.
+
+function predictPeak({ meanRps, rootSeconds }: Level, horizonSeconds: number): Quantiles {
+  const peak = poissonMaximum(meanRps, horizonSeconds).map(anscombe);
+  const middle = peak[0] as number;
+  return QUANTILES.map((q, i) => middle + Math.hypot((peak[i] as number) - middle, normalQuantile(q) / rootSeconds));
+}
+
+function predictRate({ meanRps, rootSeconds }: Level): Quantiles {
+  const deviation = Math.hypot(RATE_CHANCE, 1 / rootSeconds);
+  return RATE_QUANTILES.map(q => anscombe(meanRps) + normalQuantile(q) * deviation);
 }
 
 /** To be filled anew each time. */

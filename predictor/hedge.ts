@@ -1,4 +1,4 @@
-import { pinballLosses, type Quantiles, quantiles, quantilesAt, WIDTH } from "./quantiles.ts";
+import { pinballLoss, type Quantiles } from "./quantiles.ts";
 
 /** Of outcomes up to a minute ahead. */
 const LEARNING_RATE = 0.2;
@@ -13,8 +13,6 @@ const LARGEST_LOSS = 5;
 
 /** Discounted pinball losses of one expert, quantile by quantile. */
 export type LossSums = Quantiles;
-
-export const NO_LOSSES: LossSums = [0, 0, 0, 0];
 
 /**
  * How much of a loss is left after `elapsedSeconds`: half after six hours, of a young load after half of the time that its losses are known
@@ -35,16 +33,25 @@ export function lossKept(horizonSeconds: number, elapsedSeconds: number, knownSe
  * or a busy hour, is seldom; the longer the horizon, the more outcomes share one burst, so each of them tells less, and all are
  * remembered for longer.
  *
- * @param losses discounted sums, four of each expert.
+ * @param losses discounted sums, one for each level of each expert.
+ * @param says whether an expert is weighed; the others have no weight.
  */
-export function expertWeights(losses: Float64Array, i: 0 | 1 | 2 | 3, horizonSeconds: number): number[] {
+export function weighExperts(
+  losses: Float64Array,
+  levels: number,
+  i: number,
+  horizonSeconds: number,
+  says: (expert: number) => boolean = () => true,
+): number[] {
   const rate = LEARNING_RATE * Math.min(1, FULL_RATE_SECONDS / horizonSeconds);
+  // The least of those that are weighed: beside one that is far ahead of them all others would have no weight.
   let least = Number.POSITIVE_INFINITY;
-  for (let at: number = i; at < losses.length; at += WIDTH) least = Math.min(least, losses[at] as number);
+  for (let at = i, e = 0; at < losses.length; at += levels, e++)
+    if (says(e)) least = Math.min(least, losses[at] as number);
   const weights: number[] = [];
   let sum = 0;
-  for (let at: number = i; at < losses.length; at += WIDTH) {
-    const raw = Math.exp(-rate * ((losses[at] as number) - least));
+  for (let at = i, e = 0; at < losses.length; at += levels, e++) {
+    const raw = says(e) ? Math.exp(-rate * ((losses[at] as number) - least)) : 0;
     weights.push(raw);
     sum += raw;
   }
@@ -55,27 +62,45 @@ export function expertWeights(losses: Float64Array, i: 0 | 1 | 2 | 3, horizonSec
 /**
  * Adds the losses of one more outcome to those of each expert, of which `kept` is left.
  *
- * @param sums four of each expert.
- * @param predictions theirs, in the same order from the place `from` on.
+ * @param sums one for each level of each expert.
  */
 export function addLosses(
   sums: Float64Array,
-  predictions: Float64Array,
-  from: number,
-  actual: number,
+  levels: readonly number[],
+  { predictions, from, actual, unit }: Outcome,
   kept: number,
 ): void {
-  for (let at = 0; at < sums.length; at += WIDTH) {
-    const losses = pinballLosses(quantilesAt(predictions, from + at), actual);
-    for (let i = 0; i < WIDTH; i++)
-      sums[at + i] = (sums[at + i] as number) * kept + Math.min(losses[i] as number, LARGEST_LOSS);
+  for (let at = 0; at < sums.length; at += levels.length) {
+    for (const [i, q] of levels.entries()) {
+      const loss = pinballLoss(q, predictions[from + at + i] as number, actual) / unit;
+      sums[at + i] = (sums[at + i] as number) * kept + Math.min(loss, LARGEST_LOSS);
+    }
   }
 }
 
-/** Every quantile's mean of the experts by its own weights. */
-export function mix(predictions: readonly Quantiles[], losses: Float64Array, horizonSeconds: number): Quantiles {
-  return quantiles((_q, i) => {
-    const weights = expertWeights(losses, i, horizonSeconds);
-    return predictions.reduce((sum, prediction, e) => sum + (weights[e] ?? 0) * prediction[i], 0);
+interface Outcome {
+  /** Predictions of the experts, in the same order as their losses, from the place `from` on. */
+  readonly predictions: Float64Array;
+  readonly from: number;
+  readonly actual: number;
+  /** Losses are counted in so many Anscombe sigmas. */
+  readonly unit: number;
+}
+
+/** Every quantile's mean of the experts by its own weights, of those that say something; null where none does. */
+export function mix(
+  predictions: readonly (Quantiles | null)[],
+  losses: Float64Array,
+  levels: number,
+  horizonSeconds: number,
+): Quantiles | null {
+  const says = (expert: number): boolean => predictions[expert] !== null;
+  if (!predictions.some(prediction => prediction !== null)) return null;
+  return Array.from({ length: levels }, (_, i) => {
+    const weights = weighExperts(losses, levels, i, horizonSeconds, says);
+    return predictions.reduce(
+      (sum, prediction, e) => sum + (prediction === null ? 0 : (weights[e] as number) * (prediction[i] as number)),
+      0,
+    );
   });
 }

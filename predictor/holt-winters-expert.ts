@@ -1,10 +1,11 @@
+import { QUANTILES } from "../domain/load.ts";
 import { anscombe, inverseAnscombe } from "./anscombe.ts";
 import { ewmaExpert } from "./ewma-expert.ts";
 import type { Expert } from "./expert.ts";
 import type { LoadHistory } from "./load-history.ts";
 import { normalQuantile } from "./normal-quantile.ts";
 import { poissonMaximum } from "./poisson-maximum.ts";
-import { quantiles } from "./quantiles.ts";
+import { PEAK } from "./target.ts";
 
 const DAY_SECONDS = 86_400;
 const DAYS = 7;
@@ -26,15 +27,17 @@ export const holtWintersExpert: Expert = {
   name: "holtWinters",
   predict: (history, horizonSeconds) => {
     const past = smoothed(history);
-    if (past === null) return ewmaExpert.predict(history, horizonSeconds);
+    if (past === null) return ewmaExpert(PEAK).predict(history, horizonSeconds);
     const rates = ahead(history, past, horizonSeconds);
     const top = Math.max(...rates);
     let seconds = 0;
     for (const [step, rate] of rates.entries())
       seconds += Math.min(STEP_SECONDS, horizonSeconds - step * STEP_SECONDS) * Math.exp(-TAIL_SLOPE * (top - rate));
     const peak = poissonMaximum(inverseAnscombe(top), Math.max(1, Math.round(seconds)));
-    const middle = anscombe(peak[0]);
-    return quantiles((q, i) => middle + Math.hypot(anscombe(peak[i]) - middle, normalQuantile(q) * past.deviation));
+    const middle = anscombe(peak[0] as number);
+    return QUANTILES.map(
+      (q, i) => middle + Math.hypot(anscombe(peak[i] as number) - middle, normalQuantile(q) * past.deviation),
+    );
   },
 };
 

@@ -1,5 +1,6 @@
+import { QUANTILES } from "../domain/load.ts";
 import { smoothPoissonMaximum } from "./poisson-maximum.ts";
-import { type Quantiles, quantiles } from "./quantiles.ts";
+import type { Quantiles } from "./quantiles.ts";
 
 /** Tries for the rate of one quantile; seven are usual. */
 const STEPS = 24;
@@ -13,8 +14,8 @@ const TOLERANCE = 1e-6;
  */
 export function intensities(peakRps: Quantiles, seconds: number): Quantiles {
   let below = 0;
-  return quantiles((q, i) => {
-    const peak = peakRps[i];
+  return QUANTILES.map((q, i) => {
+    const peak = peakRps[i] as number;
     const excess = (rate: number): number => smoothPoissonMaximum(rate, seconds, q) - peak;
     below = Math.max(below, zeroWithin(excess, below, peak, TOLERANCE * peak));
     return below;

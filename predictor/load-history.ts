@@ -134,6 +134,12 @@ export class LoadHistory {
     for (let i = 0; i < into.length; i++) into[i] = this.#tens.highestAt(first + i);
   }
 
+  /** The same of their means. */
+  meanUpTo(index: number, into: Float64Array): void {
+    const first = index - into.length + 1;
+    for (let i = 0; i < into.length; i++) into[i] = this.#tens.meanAt(first + i);
+  }
+
   /** Single seconds, oldest first, without the missing ones before the first sample. */
   toRates(): (number | null)[] {
     const rates: (number | null)[] = [];

@@ -1,7 +1,8 @@
+import { QUANTILES, RATE_QUANTILES } from "../domain/load.ts";
 import { anscombe } from "./anscombe.ts";
 import type { Expert } from "./expert.ts";
 import { normalQuantile } from "./normal-quantile.ts";
-import { quantiles } from "./quantiles.ts";
+import { RATE_CHANCE } from "./target.ts";
 
 const ONE_SIGMA = 0.8413447;
 
@@ -18,9 +19,21 @@ export function movingMaximumExpert(windowSeconds: number): Expert {
       const pastSigma = highestNormal(ONE_SIGMA, past.present) - pastMedian;
       const median = highestNormal(0.5, horizonSeconds);
       const middle = anscombe(past.highestRps) + median - pastMedian;
-      return quantiles(
+      return QUANTILES.map(
         q => middle + Math.hypot(highestNormal(q, horizonSeconds) - median, normalQuantile(q) * pastSigma),
       );
+    },
+  };
+}
+
+/** The rate stays at the mean of the last `windowSeconds`, which is itself known only as well as so many seconds tell. */
+export function movingMeanExpert(windowSeconds: number): Expert {
+  return {
+    name: `mean${windowSeconds}`,
+    predict: history => {
+      const { meanRps, present } = history.window(0, windowSeconds);
+      const deviation = Math.hypot(RATE_CHANCE, 1 / Math.sqrt(present));
+      return RATE_QUANTILES.map(q => anscombe(meanRps) + normalQuantile(q) * deviation);
     },
   };
 }

@@ -17,8 +17,8 @@ export class Outcomes {
   add(atMs: number, actualRps: number, peakRps: Quantiles): void {
     this.atMs.push(atMs);
     this.actualRps.push(actualRps);
-    this.medianRps.push(peakRps[0]);
-    this.q90Rps.push(peakRps[1]);
-    this.q95Rps.push(peakRps[2]);
+    this.medianRps.push(peakRps[0] as number);
+    this.q90Rps.push(peakRps[1] as number);
+    this.q95Rps.push(peakRps[2] as number);
   }
 }

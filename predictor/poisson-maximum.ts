@@ -1,5 +1,6 @@
+import { QUANTILES } from "../domain/load.ts";
 import { normalQuantile } from "./normal-quantile.ts";
-import { type Quantiles, quantiles } from "./quantiles.ts";
+import type { Quantiles } from "./quantiles.ts";
 
 /** Up to this mean the distribution is summed; above it the expansion is closer than half a count. */
 const LARGEST_SUMMED_MEAN = 60;
@@ -41,7 +42,7 @@ function summed(mean: number, seconds: number): Quantiles {
   let count = 0;
   let probability = Math.exp(-mean);
   let cumulated = probability;
-  return quantiles(q => {
+  return QUANTILES.map(q => {
     const threshold = q ** (1 / seconds);
     while (cumulated < threshold && count < last) {
       count += 1;
@@ -53,7 +54,7 @@ function summed(mean: number, seconds: number): Quantiles {
 }
 
 function expanded(mean: number, seconds: number): Quantiles {
-  return quantiles(q => expandedAt(mean, q ** (1 / seconds)));
+  return QUANTILES.map(q => expandedAt(mean, q ** (1 / seconds)));
 }
 
 /** Cornish-Fisher: skewness 1/√mean, excess kurtosis 1/mean. */

@@ -1,12 +1,12 @@
-import type { Expert } from "./expert.ts";
+import type { AskedExpert } from "./expert.ts";
 import type { Quantiles } from "./quantiles.ts";
 
 /**
  * An expert that several forecasters share which are fed the same samples in step, as in a backtest: what it predicted for a second and a
  * horizon is not predicted again.
  */
-export function rememberingExpert(expert: Expert): Expert {
-  const remembered = new Map<number, { readonly second: number; readonly prediction: Quantiles }>();
+export function rememberingExpert(expert: AskedExpert): AskedExpert {
+  const remembered = new Map<number, { readonly second: number; readonly prediction: Quantiles | null }>();
   return {
     name: expert.name,
     predict: (history, horizonSeconds) => {

@@ -16,10 +16,7 @@ export interface PipelineFacts {
   readonly switchers: readonly SwitcherView[];
   readonly scaling: TickInput["scaling"];
   readonly processConditions: readonly ProcessCondition[];
-  readonly control: Pick<
-    PipelineControl,
-    "rejectedSamples" | "newestLoadAtMs" | "forecastStatus" | "modelInUse" | "training"
-  >;
+  readonly control: Pick<PipelineControl, "rejectedSamples" | "newestLoadAtMs" | "forecastStatus" | "model">;
 }
 
 const PIPELINE = ["namespace", "pipeline"] as const;
@@ -194,15 +191,15 @@ function forecastGauges(gauge: MakeGauge): Add {
   ]);
   const model = gauge("forecast_model", "1: the model that the network forecasts with", ["model"]);
   const age = gauge("forecast_training_age_seconds", "Since the pipeline's own model was last trained");
-  return ({ board, control: { forecastStatus, modelInUse, training } }, nowMs) => {
+  return ({ board, control: { forecastStatus, model: inUse } }, nowMs) => {
     const labels = labelsOf(board);
     for (const horizon of forecastStatus) {
       const of = [...labels, String(horizon.horizonSeconds)];
       for (const [expert, share] of Object.entries(horizon.weights)) weight([...of, expert], share);
       for (const [i, quantile] of QUANTILES.entries()) coverage([...of, String(quantile)], horizon.coverage[i] ?? 0);
     }
-    model([...labels, modelInUse], 1);
-    if (training) age(labels, (nowMs - training.atMs) / 1000);
+    model([...labels, inUse.name], 1);
+    if (inUse.training) age(labels, (nowMs - inUse.training.atMs) / 1000);
   };
 }
 

@@ -1,9 +1,9 @@
 import type { ExplainedDecision } from "../dashboard/live-view.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
-import type { AnalysisThread } from "./analysis-thread.ts";
 import { planOfRecord } from "./decision-record.ts";
 import type { Journal } from "./journal.ts";
+import type { AnalysisThread } from "./threads/analysis-thread.ts";
 
 export interface DecisionSources {
   readonly journal: Journal;

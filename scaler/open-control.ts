@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
-import type { ForecastModel } from "../predictor/network-model.ts";
+import type { ForecastModel } from "../predictor/network/network-model.ts";
 import type { HighAvailability } from "./high-availability.ts";
 import { PipelineControl } from "./pipeline-control.ts";
 import type { StateKeeper } from "./state-keeper.ts";

@@ -9,16 +9,17 @@ import { tick } from "../control/tick.ts";
 import type { TickInput } from "../control/tick-input.ts";
 import { UNTUNED } from "../control/tuning.ts";
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
-import { type LoadSample, QUANTILES } from "../domain/load.ts";
+import type { LoadSample } from "../domain/load.ts";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import { seedOf } from "../load/scatter.ts";
 import { FIT_EVERY_SECONDS } from "../predictor/autoregressive-expert.ts";
-import { type HorizonStatus, LoadForecaster } from "../predictor/load-forecaster.ts";
+import { LoadForecaster } from "../predictor/load-forecaster.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
-import type { ForecastModel } from "../predictor/network-model.ts";
+import type { ForecastModel } from "../predictor/network/network-model.ts";
+import { ModelInUse } from "./forecasting/model-in-use.ts";
+import type { StoredModel } from "./forecasting/model-store.ts";
 import { type LiveInput, NO_LIVE } from "./live-pipeline.ts";
 import { LOAD_STALE_AFTER_MS } from "./load-source.ts";
-import type { StoredModel, TrainingRecord } from "./model-store.ts";
 import { newestSample } from "./newest-sample.ts";
 import { type ActiveMode, OperatorSettings } from "./operator-settings.ts";
 import type { StoredPipeline } from "./stored-pipeline.ts";
@@ -47,6 +48,7 @@ export interface PipelineControlOptions {
 
 /** What changes from tick to tick of one pipeline: control state, forecaster and operators' settings. */
 export class PipelineControl {
+  readonly model: ModelInUse;
   #epoch: number;
   #settings: OperatorSettings;
   #pipeline: Pipeline;
@@ -56,8 +58,6 @@ export class PipelineControl {
   /** Where in a period this pipeline has its turn: what all do every so often they don't do at once. */
   readonly #phase: number;
   readonly #forecaster: LoadForecaster;
-  readonly #bundledModel: ForecastModel | null;
-  #ownModel: StoredModel | null;
   #state: ControlState;
   /** Stages that a switcher ever connected for. */
   #switched: ReadonlySet<string>;
@@ -75,13 +75,12 @@ export class PipelineControl {
     this.#joinsVotes = options.joinsVotes ?? false;
     this.#activeMode = options.activeMode;
     this.#settings = this.#settingsOf(stored, options.nowMs);
-    this.#bundledModel = options.bundledModel ?? null;
-    this.#ownModel = options.ownModel ?? null;
+    this.model = new ModelInUse(options.bundledModel ?? null, options.ownModel ?? null);
     this.#phase = seedOf(formatKey(pipeline.key), 0);
     const phaseSeconds = this.#phase % FIT_EVERY_SECONDS;
     this.#forecaster = LoadForecaster.restore(
       stored?.forecaster ?? null,
-      { model: this.#model, phaseSeconds },
+      { network: this.model.network, phaseSeconds },
       options.cells,
     );
     this.#state = stored?.control ?? initialState(epoch);
@@ -131,34 +130,18 @@ export class PipelineControl {
   }
 
   /** Of the forecaster's horizons. */
-  get forecastStatus(): readonly HorizonStatus[] {
+  get forecastStatus(): ReturnType<LoadForecaster["status"]> {
     return this.#forecaster.status();
   }
 
   /** How far the 0.95 quantile of late was from being kept in 0.95 of the cases, at the worst horizon. */
   get miscalibration(): number {
-    return Math.max(...this.#forecaster.status().map(({ coverage }) => Math.abs(coverage[2] - QUANTILES[2])));
-  }
-
-  /** What the network forecasts with. */
-  get modelInUse(): "own" | "bundled" | "none" {
-    if (this.#ownModel?.model) return "own";
-    return this.#bundledModel ? "bundled" : "none";
-  }
-
-  /** Null: the pipeline has none, or it was worse than the bundled one. */
-  get ownModel(): ForecastModel | null {
-    return this.#ownModel?.model ?? null;
-  }
-
-  /** The last training; null: there was none. */
-  get training(): TrainingRecord | null {
-    return this.#ownModel?.training ?? null;
+    return this.#forecaster.miscalibration;
   }
 
   setModel(own: StoredModel): void {
-    this.#ownModel = own;
-    this.#forecaster.setModel(this.#model);
+    this.model.replace(own);
+    this.#forecaster.setNetwork(this.model.network);
     this.touch();
   }
 
@@ -283,10 +266,6 @@ export class PipelineControl {
     const settings = new OperatorSettings(this.#pipeline, this.#activeMode);
     settings.restore(stored?.settings, nowMs);
     return settings;
-  }
-
-  get #model(): ForecastModel | null {
-    return this.#ownModel?.model ?? this.#bundledModel;
   }
 
   #input(

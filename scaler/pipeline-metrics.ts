@@ -1,5 +1,5 @@
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
-import { TRAINING_OUTCOMES, type TrainingOutcome } from "./forecast-trainer.ts";
+import { TRAINING_OUTCOMES, type TrainingOutcome } from "./forecasting/forecast-trainer.ts";
 import type { ScalerMetrics } from "./metrics.ts";
 
 /**

@@ -37,8 +37,8 @@ export function showPipeline(sources: PageSources, control: PipelineControl): un
     pins: control.settings.pins(nowMs),
     tuning: control.settings.tuning(nowMs),
     forecaster: {
-      model: control.modelInUse,
-      training: control.training,
+      model: control.model.name,
+      training: control.model.training,
       knownSeconds: control.knownSeconds,
       horizons: control.forecastStatus,
     },

@@ -11,6 +11,7 @@ export const PROCESS_CONDITION_TYPES = [
   "HistorySaved",
   "ForecastModelStored",
   "ForecastModelTrained",
+  "ForecastNetworkComputed",
   "AuditLogWritten",
   "KubernetesWatched",
   "ScaledObjectsFound",

@@ -6,14 +6,14 @@ import { createRegistry } from "../runtime/process-metrics.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
 import type { Tracer } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
-import { AnalysisThread } from "./analysis-thread.ts";
 import { openAudit, readAudit } from "./audit-log.ts";
 import { BoardStore, type Boards } from "./board-store.ts";
-import { readBundledModel } from "./bundled-model.ts";
 import { checkActive } from "./check-active.ts";
 import type { Clock } from "./clock.ts";
 import type { Cluster, ClusterOptions } from "./cluster.ts";
-import { ForecastTrainer, type TrainingOptions } from "./forecast-trainer.ts";
+import { readBundledModel } from "./forecasting/bundled-model.ts";
+import { ForecastTrainer, type TrainingOptions } from "./forecasting/forecast-trainer.ts";
+import { NetworkThread } from "./forecasting/network-thread.ts";
 import type { CallObserver } from "./grpc-call.ts";
 import type { HighAvailabilityOptions } from "./ha-options.ts";
 import type { HighAvailability } from "./high-availability.ts";
@@ -33,6 +33,7 @@ import { ScalerSpans } from "./scaler-spans.ts";
 import { followCertificates, SharedCondition } from "./shared-condition.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { SwitcherRegistry } from "./switcher-registry.ts";
+import { AnalysisThread } from "./threads/analysis-thread.ts";
 
 export interface ScalerCoreOptions {
   /** Those that there are at the start. */
@@ -141,6 +142,11 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
     const control = pipelines.find(key);
     return (control && sources.get(control)?.lastMinute) ?? null;
   });
+  const networkComputed = new SharedCondition("ForecastNetworkComputed", conditions, clock);
+  const networks = new NetworkThread({
+    onOpened: ({ backend, refused }) => logger.info({ backend, refused }, "forecast backend opened"),
+    onProblem: problem => networkComputed.tell(problem),
+  });
   const loop = new ControlLoop({
     sources,
     boards,
@@ -164,6 +170,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
     onSkippedPass: () => metrics.skippedPasses.inc(),
     onPass: () => {
       highAvailability?.observe();
+      networks.ask(pipelines.all().flatMap(({ model }) => model.network ?? []));
       options.onPass();
     },
   });
@@ -196,6 +203,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
         },
       },
       auditWritten,
+      networkComputed,
       certificates,
       {
         check: pipeline => {
@@ -279,6 +287,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
       recorder.close();
       await analyses.close();
       await trainer?.close();
+      await networks.close();
       cluster?.close();
       sources.close();
       await keeper.close(pipelines.all());

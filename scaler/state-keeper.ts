@@ -4,8 +4,8 @@ import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.t
 import type { LoadCell } from "../predictor/load-history.ts";
 import { readState, writeState } from "../runtime/state-file.ts";
 import type { Clock } from "./clock.ts";
+import { readModel, type StoredModel } from "./forecasting/model-store.ts";
 import { appendToArchive, readArchive } from "./history-archive.ts";
-import { readModel, type StoredModel } from "./model-store.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
 import { Rota } from "./rota.ts";

@@ -2,7 +2,6 @@ import { z } from "zod";
 import type { ControlState } from "../control/control-state.ts";
 import { formatIssue, issuesOf } from "../domain/file-issue.ts";
 import { parseSnapshot, SNAPSHOT_VERSION } from "../predictor/forecaster-snapshot.ts";
-import { HORIZONS_SECONDS } from "../predictor/load-forecaster.ts";
 import { storedControlSchema } from "./stored-control.ts";
 
 /** What is stored of one pipeline. */
@@ -47,7 +46,7 @@ export function parseStoredPipeline(payload: unknown): StoredResult {
 
 /** Null: the forecaster goes on from it, or there is none. */
 function forecasterProblem(snapshot: unknown): string | null {
-  if (snapshot === undefined || snapshot === null || parseSnapshot(snapshot, HORIZONS_SECONDS) !== null) return null;
+  if (snapshot === undefined || snapshot === null || parseSnapshot(snapshot) !== null) return null;
   return `forecaster: it is damaged or not of version ${SNAPSHOT_VERSION}, and is learnt anew from the load's history`;
 }
 

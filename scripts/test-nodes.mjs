@@ -10,9 +10,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const SUITES = [
   ["runtime", /./],
   ["variant-switcher", /^(data-server|rest|grpc|lost-session|session-.*|run-switcher|main)$/],
-  ["scaler", /^(grpc-server|tls|http-api|analysis-thread|forecast-trainer|main)$/],
+  ["scaler", /^(grpc-server|tls|http-api|analysis-thread|forecast-trainer|network-thread|main)$/],
   ["gateway", /^(gateway|main)$/],
-  ["predictor", /^(backends|train-network)$/],
+  ["predictor", /^(backends|network|train-network)$/],
 ];
 
 const ours = process.argv.slice(2);

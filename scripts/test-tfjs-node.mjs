@@ -9,9 +9,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const SPECS = [
   "dist/test/predictor/backends.test.js",
   "dist/test/predictor/bundled-model.test.js",
+  "dist/test/predictor/network.test.js",
   "dist/test/predictor/train-model.test.js",
   "dist/test/predictor/train-network.test.js",
-  "dist/test/scaler/forecast-trainer.test.js",
+  "dist/test/scaler/forecasting/forecast-trainer.test.js",
 ];
 
 try {

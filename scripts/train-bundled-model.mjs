@@ -1,15 +1,15 @@
-// Trains predictor/bundled-model.json on generated loads alone, in six minutes: npm run train:bundled
+// Trains predictor/bundled-model.json on generated loads alone, in twelve minutes: npm run train:bundled
 // `-- --check` fails when it comes out otherwise. It is the same on every machine.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { bundledTrainingCells } = await import("../dist/predictor/bundled-training.js");
-const { HORIZONS_SECONDS } = await import("../dist/predictor/load-forecaster.js");
-const { modelToJson } = await import("../dist/predictor/network-model.js");
-const { trainModel } = await import("../dist/predictor/train-model.js");
-const { openBackend } = await import("../dist/predictor/train-network.js");
+const { bundledTrainingCells } = await import("../dist/predictor/training/bundled-training.js");
+const { HORIZONS_SECONDS } = await import("../dist/predictor/target-forecaster.js");
+const { modelToJson } = await import("../dist/predictor/network/network-model.js");
+const { trainModel } = await import("../dist/predictor/training/train-model.js");
+const { openBackend } = await import("../dist/predictor/network/backend.js");
 
 const LOADS = 1500;
 const SECONDS_EACH = 4 * 3600;

@@ -1,10 +1,11 @@
-import type { Forecast, LoadSample } from "../domain/load.ts";
+import { type Forecast, type LoadSample, RATE_QUANTILES } from "../domain/load.ts";
 import type { LoadTrace } from "../load/load-trace.ts";
 import type { Expert } from "../predictor/expert.ts";
 import type { ForecasterSnapshot } from "../predictor/forecaster-snapshot.ts";
 import { LoadForecaster } from "../predictor/load-forecaster.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
-import type { ForecastModel } from "../predictor/network-model.ts";
+import { InstantNetwork } from "../predictor/network/network.ts";
+import type { OpenModel } from "../predictor/network/open-model.ts";
 
 /**
  * Where plans get their forecast from. `variscale`: the scaler's own forecaster. `reactive`: the load as it is goes on. `recentPeak`: the
@@ -28,7 +29,7 @@ export interface ForecastOptions {
   readonly trace: LoadTrace;
   /** Ten-second cells of the load before the trace. */
   readonly history: readonly LoadCell[];
-  readonly model: ForecastModel | null;
+  readonly model: OpenModel | null;
   readonly learnt: ForecasterSnapshot | null;
   /** What a `recentPeak` is multiplied by. */
   readonly margin: number;
@@ -41,7 +42,8 @@ const NOBODY: Expert = { name: "nobody", predict: () => [0, 0, 0, 0] };
 
 export function forecastSource(name: ForecastName, options: ForecastOptions): ForecastSource {
   const { learnt, model, history, calibrated = true } = options;
-  const how = name === "variscale" ? { model, calibrated } : { experts: [NOBODY] };
+  const how =
+    name === "variscale" ? { network: model && new InstantNetwork(model), calibrated } : { experts: [NOBODY] };
   const forecaster = LoadForecaster.restore(learnt, how, history);
   const observe = (sample: LoadSample): void => forecaster.observe(sample);
   switch (name) {
@@ -85,7 +87,14 @@ export function forecastSource(name: ForecastName, options: ForecastOptions): Fo
 
 function flat(forecast: Forecast, rateRps: number, leader: string): Forecast {
   const rates = [rateRps, rateRps, rateRps, rateRps] as const;
-  return { ...forecast, peakRps: rates, intensityRps: rates, leader, riseRps: 0 };
+  return {
+    ...forecast,
+    peakRps: rates,
+    intensityRps: rates,
+    rateRps: RATE_QUANTILES.map(() => rateRps),
+    leader,
+    riseRps: 0,
+  };
 }
 
 /** Highest mean rate of ten seconds that touch the horizon. */

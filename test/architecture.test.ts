@@ -61,9 +61,10 @@ const MAY_IMPORT: Readonly<
 
 /** What single files may import beyond their folder. */
 const ALONE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  "predictor/train-network.ts": [
+  "predictor/network/backend.ts": [
     "node:",
     "@tensorflow/tfjs-core",
+    "@tensorflow/tfjs-layers",
     "@tensorflow/tfjs-backend-wasm",
     "@tensorflow/tfjs-backend-cpu",
   ],

@@ -41,7 +41,7 @@ export async function fittedLoad(
   const meanRps = rates.reduce((sum, rate) => sum + rate, 0) / Math.max(1, rates.length);
   const factor = (BUSY_REPLICAS * heaviestRps(pipeline)) / meanRps;
   const earlier = scaleLoad(before, factor, seed);
-  return { name, load: scaleLoad(load, factor, seed), before: earlier, past: await pastOf(earlier, false) };
+  return { name, load: scaleLoad(load, factor, seed), before: earlier, past: await pastOf(earlier, null) };
 }
 
 /** Requests a second that one replica a stage carries with the heaviest variants, one row at a time. */

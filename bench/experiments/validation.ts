@@ -12,8 +12,10 @@ import { playScenario, type ScenarioResult } from "../../cli/demo/scenario.ts";
 import { readServed } from "../../cli/demo/served-shares.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { accuracyOf } from "../../optimizer/accuracy.ts";
+import { type OpenModel, openModel } from "../../predictor/network/open-model.ts";
 import { createLogger } from "../../runtime/logger.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
+import { readBundledModel } from "../../scaler/forecasting/bundled-model.ts";
 import { LatencyHistogram } from "../../simulator/latency-histogram.ts";
 import { summarise } from "../../simulator/summary.ts";
 import { mean, percent, signed, table } from "./report-parts.ts";
@@ -53,14 +55,20 @@ async function main(): Promise<void> {
   if (values.short && values.write) throw new Error("--short measures too little to be written down");
   const seconds = values.short ? SHORT_SECONDS : LONG_SECONDS;
   const runs = values.short ? 1 : LONG_RUNS;
+  const model = await openModel(readBundledModel());
   const validated: Validated[] = [];
-  for (const given of VALIDATION_PIPELINES) validated.push(await validate(given, seconds, runs));
+  for (const given of VALIDATION_PIPELINES) validated.push(await validate(given, seconds, runs, model));
   const report = reportOf(validated, seconds, runs);
   if (values.write) writeExperiments(report);
   else process.stdout.write(`${report}\n`);
 }
 
-async function validate(given: ValidationPipeline, seconds: number, runs: number): Promise<Validated> {
+async function validate(
+  given: ValidationPipeline,
+  seconds: number,
+  runs: number,
+  model: OpenModel,
+): Promise<Validated> {
   const folder = mkdtempSync(join(tmpdir(), "variscale-validation-"));
   try {
     writeValidationPipeline(folder, given);
@@ -93,7 +101,7 @@ async function validate(given: ValidationPipeline, seconds: number, runs: number
       });
       real.push(outcomeOf(pipeline, result));
     }
-    const simulated = simulatedOutcomes(pipeline, seconds, arrivalsMs, warmUpMs);
+    const simulated = simulatedOutcomes(pipeline, seconds, arrivalsMs, warmUpMs, model);
     return { name: given.name, requests: arrivalsMs.length, real, simulated };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -136,10 +144,11 @@ function simulatedOutcomes(
   seconds: number,
   arrivalsMs: readonly number[],
   warmUpMs: readonly number[],
+  model: OpenModel,
 ): readonly Outcome[] {
   const course = { arrivalsMs, durationMs: seconds * 1000, warmUpMs, warmUpSeconds: WARM_UP_SECONDS };
   return SEEDS.map(seed => {
-    const run = simulateCourse(pipeline, course, { machineCores: null, seed });
+    const run = simulateCourse(pipeline, course, { machineCores: null, seed, model });
     const { p50Ms, p99Ms, violations, accuracy } = summarise(run);
     const ready = run.windows.map(({ stages }) => stages.reduce((sum, stage) => sum + stage.ready, 0));
     return { p50Ms: p50Ms ?? Number.NaN, p99Ms: p99Ms ?? Number.NaN, violations, accuracy, cores: mean(ready) };

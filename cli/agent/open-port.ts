@@ -3,7 +3,8 @@ import { OfflineWorld } from "../../agent/offline-world.ts";
 import type { AgentPort } from "../../agent/port.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
-import { readBundledModel } from "../../scaler/bundled-model.ts";
+import { openModel } from "../../predictor/network/open-model.ts";
+import { readBundledModel } from "../../scaler/forecasting/bundled-model.ts";
 import { readLoadInput } from "../load-input.ts";
 import { casesFor } from "../simulate/cases.ts";
 import { measuredPart } from "../simulate/measured-part.ts";
@@ -51,7 +52,7 @@ async function openOffline(
   });
   if (!first) throw new VariscaleError("internal", "there is nothing to simulate");
   const { ownModel, policy: _, ...options } = first;
-  const world = new OfflineWorld({ ...options, model: ownModel ?? readBundledModel() });
+  const world = new OfflineWorld({ ...options, model: await openModel(ownModel ?? readBundledModel()) });
   const isLong = world.advance(options.load.ratesRps.length - later);
   if (!isLong && later > 0)
     throw new VariscaleError(

@@ -2,8 +2,9 @@ import type { Spent } from "../../agent/budget.ts";
 import { runModel } from "../../agent/llm-loop.ts";
 import { AgentSession, type Proposal } from "../../agent/session.ts";
 import { VariscaleError } from "../../domain/errors.ts";
+import { openModel } from "../../predictor/network/open-model.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
-import { readBundledModel } from "../../scaler/bundled-model.ts";
+import { readBundledModel } from "../../scaler/forecasting/bundled-model.ts";
 import { fetchBounded } from "../fetch-json.ts";
 import { tokenOf } from "../scaler/access-options.ts";
 import { writeResult } from "../write-result.ts";
@@ -29,6 +30,7 @@ export async function runAgent(path: string, flags: AgentFlags, mode: "advise" |
   const limits = limitsOf(flags);
   const budget = { calls: flags.calls, tokens: flags.tokens, seconds: flags.seconds };
   const opened = await openPort(pipeline, path, flags, process.env, line => process.stderr.write(`${line}\n`));
+  const bundled = await openModel(readBundledModel());
   const transcript = openTranscript(flags.transcript ?? null, key);
   const ended = new AbortController();
   const end = (): void => ended.abort();
@@ -45,7 +47,7 @@ export async function runAgent(path: string, flags: AgentFlags, mode: "advise" |
         limits,
         budget,
         ttlMs: flags.ttl * 1000,
-        model: readBundledModel(),
+        model: bundled,
         key,
         clockMs: () => performance.now(),
         write: transcript.write,

@@ -5,6 +5,7 @@ import type { AgentPort } from "../../agent/port.ts";
 import type { Situation } from "../../agent/situation.ts";
 import { type Tuning, UNTUNED } from "../../control/tuning.ts";
 import { VariscaleError } from "../../domain/errors.ts";
+import { RATE_QUANTILES } from "../../domain/load.ts";
 import { stagePinSchema } from "../../domain/operator-pin.ts";
 import { formatKey, type Pipeline, type PipelineKey, withFanOutTimes } from "../../domain/pipeline.ts";
 import { readPlanSchema } from "../../domain/plan-schema.ts";
@@ -32,6 +33,7 @@ const forecastSchema = z.object({
   horizonMs: z.number(),
   peakRps: four,
   intensityRps: four,
+  rateRps: z.array(rate).length(RATE_QUANTILES.length),
   reactiveRps: rate,
   riseRps: rate.exactOptional(),
   leader: word,

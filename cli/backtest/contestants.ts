@@ -2,26 +2,23 @@ import { VariscaleError } from "../../domain/errors.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
 import type { Contestant } from "../../predictor/backtest.ts";
 import { cellsOf } from "../../predictor/cells-of.ts";
-import type { Expert } from "../../predictor/expert.ts";
+import type { AskedExpert } from "../../predictor/expert.ts";
 import { ALL_EXPERTS, EXPERTS } from "../../predictor/experts.ts";
-import { LoadForecaster, servingHorizonSeconds } from "../../predictor/load-forecaster.ts";
-import { LSTM_BASELINE } from "../../predictor/lstm-baseline.ts";
-import { NETWORK, networkExpert } from "../../predictor/network-expert.ts";
-import type { ForecastModel } from "../../predictor/network-model.ts";
+import { LoadForecaster } from "../../predictor/load-forecaster.ts";
+import { InstantNetwork } from "../../predictor/network/network.ts";
+import { createNetworkExperts, NETWORK } from "../../predictor/network/network-experts.ts";
+import { type OpenModel, openModel } from "../../predictor/network/open-model.ts";
 import { rememberingExpert } from "../../predictor/remembering-expert.ts";
-import { readBundledModel } from "../../scaler/bundled-model.ts";
-import { lstmContestant } from "./lstm-contestant.ts";
+import { readBundledModel } from "../../scaler/forecasting/bundled-model.ts";
 
 /** What the scaler forecasts with. */
 const PRODUCTION = "variscale";
 /** The same with a network of the load's own, as the scaler has trained it by then. */
 const TRAINED = "trained";
-/** Of what lies before the split, the rest decides when training has been enough. */
-const TRAINING_SHARE = 6 / 7;
 
 /** Who takes part when nobody is named. */
 export const USUAL_FORECASTERS: readonly string[] = [PRODUCTION, NETWORK, ...ALL_EXPERTS.map(({ name }) => name)];
-const FORECASTERS = [...USUAL_FORECASTERS, TRAINED, LSTM_BASELINE];
+const FORECASTERS = [...USUAL_FORECASTERS, TRAINED];
 
 export interface ContestantOptions {
   readonly names: readonly string[];
@@ -50,19 +47,19 @@ export function checkForecasters(names: readonly string[]): void {
  */
 export async function contestantsOf(options: ContestantOptions): Promise<readonly Contestant[]> {
   const { names, horizonsSeconds, testFromSecond } = options;
-  const bundled = readBundledModel();
+  const bundled = await openModel(readBundledModel());
   const isNamed = (name: string): boolean => names.some(one => one.split("+").includes(name));
-  const baseline = isNamed(LSTM_BASELINE) ? [baselineOf(options)] : [];
-  const all = [...ALL_EXPERTS, networkExpert(bundled), ...baseline].map(rememberingExpert);
+  const { peak } = createNetworkExperts(new InstantNetwork(bundled));
+  const all = [...ALL_EXPERTS, ...(peak === null ? [] : [peak])].map(rememberingExpert);
   const production = all.filter(({ name }) => name === NETWORK || EXPERTS.some(expert => expert.name === name));
-  const expertsNamed = (name: string): readonly Expert[] =>
+  const expertsNamed = (name: string): readonly AskedExpert[] =>
     name === PRODUCTION ? production : all.filter(expert => expert.name === name);
   const own = isNamed(TRAINED) ? await ownModel(options) : null;
   return [...new Set(names)].map(name => {
     if (name === TRAINED) {
       const experts = production.filter(expert => expert.name !== NETWORK);
-      const forecaster = new LoadForecaster({ experts, model: bundled });
-      const changes = [{ second: testFromSecond, apply: () => forecaster.setModel(own) }];
+      const forecaster = new LoadForecaster({ experts, network: new InstantNetwork(bundled) });
+      const changes = [{ second: testFromSecond, apply: () => forecaster.setNetwork(own && new InstantNetwork(own)) }];
       return { name, horizonsSeconds, forecaster, changes };
     }
     const experts = new Set(name.split("+").flatMap(expertsNamed));
@@ -71,25 +68,14 @@ export async function contestantsOf(options: ContestantOptions): Promise<readonl
 }
 
 /** As the scaler trains one. */
-async function ownModel({ trace, testFromSecond, onTraining }: ContestantOptions): Promise<ForecastModel> {
-  const { trainOwnModel } = await import("../../predictor/train-own-model.ts");
+async function ownModel({ trace, testFromSecond, onTraining }: ContestantOptions): Promise<OpenModel> {
+  const { trainOwnModel } = await import("../../predictor/training/train-own-model.ts");
   onTraining(0);
   const known = { startMs: trace.startMs, ratesRps: trace.ratesRps.subarray(0, testFromSecond) };
   const trained = await trainOwnModel(cellsOf(known), []);
-  if (trained !== null) return trained.model;
+  if (trained !== null) return openModel(trained.model);
   throw new VariscaleError(
     "failed_precondition",
     `--forecaster ${TRAINED}: the load before the split is too short to train on; split later, or leave ${TRAINED} out`,
   );
-}
-
-function baselineOf({ trace, testFromSecond, horizonsSeconds, onTraining }: ContestantOptions): Expert {
-  const trainToSecond = Math.floor(TRAINING_SHARE * testFromSecond);
-  return lstmContestant({
-    trace,
-    horizonsSeconds: [...new Set(horizonsSeconds.map(servingHorizonSeconds))],
-    trainToSecond,
-    validateToSecond: testFromSecond,
-    onProgress: onTraining,
-  });
 }

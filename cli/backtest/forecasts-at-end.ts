@@ -1,9 +1,11 @@
 import { VariscaleError } from "../../domain/errors.ts";
-import { type Forecast, QUANTILES } from "../../domain/load.ts";
+import { type Forecast, QUANTILES, RATE_QUANTILES } from "../../domain/load.ts";
 import { percent } from "../../explanation/number-text.ts";
 import { type LoadTrace, timeText } from "../../load/load-trace.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
-import { readBundledModel } from "../../scaler/bundled-model.ts";
+import { InstantNetwork } from "../../predictor/network/network.ts";
+import { openModel } from "../../predictor/network/open-model.ts";
+import { readBundledModel } from "../../scaler/forecasting/bundled-model.ts";
 import { formatTable } from "../format-table.ts";
 import type { LoadInput } from "../load-input.ts";
 import { runBacktest } from "./run-backtest.ts";
@@ -16,12 +18,12 @@ export interface ForecastAtEnd {
 }
 
 /** @throws VariscaleError failed_precondition where the load ends with a gap that is too long. */
-export function forecastsAtEnd(
+export async function forecastsAtEnd(
   trace: LoadTrace,
   horizonsSeconds: readonly number[],
   onProgress: (share: number) => void,
-): readonly ForecastAtEnd[] {
-  const forecaster = new LoadForecaster({ model: readBundledModel() });
+): Promise<readonly ForecastAtEnd[]> {
+  const forecaster = new LoadForecaster({ network: new InstantNetwork(await openModel(readBundledModel())) });
   const seconds = trace.ratesRps.length;
   const contestants = [{ name: "variscale", forecaster, horizonsSeconds: [] }];
   runBacktest({ trace, contestants, testFromSecond: seconds + 1, testToSecond: seconds, strideSeconds: 1 }, onProgress);
@@ -38,8 +40,8 @@ export function forecastsAtEnd(
 }
 
 export function forecastJson({ name, trace }: LoadInput, forecasts: readonly ForecastAtEnd[]): string {
-  const byQuantile = (values: readonly number[]): Record<string, number> =>
-    Object.fromEntries(QUANTILES.map((q, i) => [String(q), values[i] ?? 0]));
+  const byQuantile = (values: readonly number[], levels: readonly number[] = QUANTILES): Record<string, number> =>
+    Object.fromEntries(levels.map((q, i) => [String(q), values[i] ?? 0]));
   return JSON.stringify(
     {
       trace: name,
@@ -48,6 +50,7 @@ export function forecastJson({ name, trace }: LoadInput, forecasts: readonly For
         horizonSeconds,
         peakRps: byQuantile(forecast.peakRps),
         intensityRps: byQuantile(forecast.intensityRps),
+        rateRps: byQuantile(forecast.rateRps, RATE_QUANTILES),
         reactiveRps: forecast.reactiveRps,
         leader: forecast.leader,
         weights,

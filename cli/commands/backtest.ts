@@ -35,7 +35,7 @@ export function addBacktest(program: Command): void {
     .option("--split <place>", "where the test begins: a share, a time from the start as 14d, or a date", "0.67")
     .option(
       "--forecaster <names>",
-      "who takes part, several with commas; a+b are weighed together (default: all but trained and ipaLstm, which take minutes)",
+      "who takes part, several with commas; a+b are weighed together (default: all but trained, which takes minutes)",
       parseNames,
     )
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json", "html"]).default("table"))

@@ -35,7 +35,7 @@ async function runForecastCommand(flags: ForecastFlags): Promise<void> {
   };
   const input = await readLoadInput(flags, process.env, say);
   const progress = openProgress("forecast", process.stderr);
-  const forecasts = forecastsAtEnd(input.trace, flags.horizon, progress.show);
+  const forecasts = await forecastsAtEnd(input.trace, flags.horizon, progress.show);
   progress.close();
   writeResult(flags.output === "json" ? forecastJson(input, forecasts) : forecastTable(input, forecasts));
 }

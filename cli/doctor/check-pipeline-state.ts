@@ -48,6 +48,8 @@ const FIXES: Readonly<Record<string, string>> = {
   StateSaved: VOLUME,
   HistorySaved: VOLUME,
   AuditLogWritten: VOLUME,
+  ForecastNetworkComputed:
+    "forecasts go on without their network: see the scaler's log for what its thread ends with, often too little memory",
   StateUsable:
     "where a newer version wrote it, run that again; else report it with the file that it names. The condition ends with the scaler's process",
   TakenOver: "set its pins, mode and tuning again, where there were any",

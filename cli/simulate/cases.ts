@@ -3,7 +3,8 @@ import type { Pipeline } from "../../domain/pipeline.ts";
 import type { PolicyName } from "../../domain/policy-name.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
 import { scaleLoad } from "../../load/scale-load.ts";
-import type { ForecastModel } from "../../predictor/network-model.ts";
+import type { ForecastModel } from "../../predictor/network/network-model.ts";
+import { OWN_MODEL } from "../../predictor/training/own-model-settings.ts";
 import type { Fault } from "../../simulator/faults.ts";
 import type { ForecastName } from "../../simulator/forecast-source.ts";
 import type { SimulationOptions } from "../../simulator/simulation-run.ts";
@@ -51,7 +52,7 @@ const COOLDOWN_MS = 30_000;
 export async function casesFor(file: Pipeline, load: LoadInput, flags: CaseFlags): Promise<readonly SimulationCase[]> {
   checkFaults(flags);
   const { past, simulated } = partsOf(load, flags);
-  const known = await pastOf(scaleLoad(past, flags.scale, flags.seed), flags.train);
+  const known = await pastOf(scaleLoad(past, flags.scale, flags.seed), flags.train ? OWN_MODEL : null);
   const pipeline: Pipeline = flags.slo === undefined ? file : { ...file, slo: { ...file.slo, latencyMs: flags.slo } };
   const policies = flags.policies ?? [pipeline.objective.policy];
   return policies.flatMap(policy =>

@@ -3,8 +3,11 @@ import { cellsOf } from "../../predictor/cells-of.ts";
 import type { ForecasterSnapshot } from "../../predictor/forecaster-snapshot.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
 import type { LoadCell } from "../../predictor/load-history.ts";
-import type { ForecastModel } from "../../predictor/network-model.ts";
-import { readBundledModel } from "../../scaler/bundled-model.ts";
+import { InstantNetwork } from "../../predictor/network/network.ts";
+import type { ForecastModel } from "../../predictor/network/network-model.ts";
+import { openModel } from "../../predictor/network/open-model.ts";
+import type { OwnModelSettings } from "../../predictor/training/own-model-settings.ts";
+import { readBundledModel } from "../../scaler/forecasting/bundled-model.ts";
 import { ownModel } from "./own-model.ts";
 
 /** Of the past, second by second: long enough to know each expert and how often each quantile holds. */
@@ -20,16 +23,21 @@ export interface Past {
 
 export const NO_PAST: Past = { history: [], learnt: null, ownModel: null };
 
-/** `train`: with a network of the pipeline's own, where the scaler would have one by now. */
-export async function pastOf(past: LoadTrace, train: boolean): Promise<Past> {
+/** @param training how the pipeline's own network is trained, where the scaler would have one by now; null: the bundled one forecasts. */
+export async function pastOf(past: LoadTrace, training: OwnModelSettings | null): Promise<Past> {
   const { startMs, ratesRps } = past;
   if (ratesRps.length === 0) return NO_PAST;
   const first = Math.max(0, ratesRps.length - REPLAYED_SECONDS);
   const history = cellsOf(past);
-  const model = train ? await ownModel(history) : null;
+  const model = training && (await ownModel(history, training));
   const older = cellsOf({ startMs, ratesRps: ratesRps.subarray(0, first) });
-  const forecaster = LoadForecaster.restore(null, { model: model ?? readBundledModel() }, older);
-  for (const [i, rateRps] of ratesRps.subarray(first).entries())
-    forecaster.observe({ atMs: startMs + (first + i + 1) * 1000, rateRps });
-  return { history, learnt: forecaster.snapshot(), ownModel: model };
+  const open = await openModel(model ?? readBundledModel());
+  try {
+    const forecaster = LoadForecaster.restore(null, { network: new InstantNetwork(open) }, older);
+    for (const [i, rateRps] of ratesRps.subarray(first).entries())
+      forecaster.observe({ atMs: startMs + (first + i + 1) * 1000, rateRps });
+    return { history, learnt: forecaster.snapshot(), ownModel: model };
+  } finally {
+    open.dispose();
+  }
 }

@@ -1,7 +1,9 @@
 import { parentPort } from "node:worker_threads";
 import type { LoadCell } from "../../predictor/load-history.ts";
-import { readBundledModel } from "../../scaler/bundled-model.ts";
+import { openModel } from "../../predictor/network/open-model.ts";
+import { readBundledModel } from "../../scaler/forecasting/bundled-model.ts";
 import { simulate } from "../../simulator/simulation.ts";
+import type { SimulationRun } from "../../simulator/simulation-run.ts";
 import { summarise } from "../../simulator/summary.ts";
 import { type TimelineRow, timelineOf } from "../../simulator/timeline.ts";
 import type { ThreadCase } from "./thread.ts";
@@ -22,15 +24,25 @@ export type WorkerMessage =
 const post = (message: WorkerMessage): void => parentPort?.postMessage(message);
 let lastHistory: readonly LoadCell[] = [];
 
-parentPort?.on("message", ({ given, history }: ThreadCase) => {
+async function runCase({ given, history }: ThreadCase): Promise<void> {
   lastHistory = history ?? lastHistory;
-  const run = simulate({
-    ...given,
-    history: lastHistory,
-    model: given.ownModel ?? readBundledModel(),
-    clockMs: () => performance.now(),
-    onProgress: share => post({ kind: "progress", share }),
-  });
+  const model = await openModel(given.ownModel ?? readBundledModel());
+  try {
+    tellResult(
+      simulate({
+        ...given,
+        history: lastHistory,
+        model,
+        clockMs: () => performance.now(),
+        onProgress: share => post({ kind: "progress", share }),
+      }),
+    );
+  } finally {
+    model.dispose();
+  }
+}
+
+function tellResult(run: SimulationRun): void {
   const times = run.tickMs.toSorted((a, b) => a - b);
   const at = (share: number): number => times[Math.min(times.length - 1, Math.floor(share * times.length))] ?? 0;
   post({
@@ -42,5 +54,14 @@ parentPort?.on("message", ({ given, history }: ThreadCase) => {
       tickP99Ms: at(0.99),
       events: run.events,
     },
+  });
+}
+
+parentPort?.on("message", (message: ThreadCase) => {
+  runCase(message).catch(error => {
+    // As if it had been thrown here: the thread ends with it.
+    setImmediate(() => {
+      throw error;
+    });
   });
 });

@@ -3,11 +3,11 @@ import { describe, it } from "mocha";
 import type { SimulationCase } from "../../cli/simulate/cases.ts";
 import { pastOf } from "../../cli/simulate/past.ts";
 import { runAll } from "../../cli/simulate/run-all.ts";
-import { readBundledModel } from "../../scaler/bundled-model.ts";
 import { simulate } from "../../simulator/simulation.ts";
 import { timelineOf } from "../../simulator/timeline.ts";
 import { pipelineOf } from "../optimizer/problems.ts";
 import { poissonLoad, scenario } from "../simulator/scenario.ts";
+import { openTestModel } from "../support/open-backend.ts";
 
 const PIPELINE = pipelineOf({
   sloMs: 400,
@@ -34,7 +34,7 @@ describe("runAll()", function () {
   const cases = async (): Promise<readonly SimulationCase[]> => {
     const first = { startMs: LOAD.startMs, ratesRps: LOAD.ratesRps.subarray(0, 7200) };
     const rest = { startMs: LOAD.startMs + 7_200_000, ratesRps: LOAD.ratesRps.slice(7200) };
-    const past = await pastOf(first, false);
+    const past = await pastOf(first, null);
     const common = { ...scenario(PIPELINE, rest), policy: "default", ownModel: null } as const;
     const other = { ...common, history: past.history.slice(0, -100) };
     return [{ ...common, ...past }, { ...common, ...past, seed: 2 }, common, other, { ...common, ...past }];
@@ -43,7 +43,8 @@ describe("runAll()", function () {
   it("gives each case what it gives alone, though a thread has run others before", async () => {
     const all = await cases();
     const results = await runAll(all, 1, () => undefined);
-    const alone = all.map(given => textOf(timelineOf(simulate({ ...given, model: readBundledModel() }))));
+    const model = await openTestModel();
+    const alone = all.map(given => textOf(timelineOf(simulate({ ...given, model }))));
     assert.deepEqual(
       results.map(({ timeline }) => textOf(timeline)),
       alone,

@@ -32,6 +32,7 @@ describe("a tuning of the control loop", () => {
         horizonMs: 25_000,
         peakRps: [10, 20, 30, 40],
         intensityRps: [10, 20, 30, 40],
+        rateRps: [],
         reactiveRps,
         leader: "test",
       });

@@ -3,8 +3,8 @@ import { describe, it } from "mocha";
 import { generateLoad } from "../../load/generate-load.ts";
 import { LOAD_KINDS } from "../../load/load-kinds.ts";
 import { cellsOf } from "../../predictor/cells-of.ts";
-import { trainModel } from "../../predictor/train-model.ts";
-import type { BackendName } from "../../predictor/train-network.ts";
+import type { BackendName } from "../../predictor/network/backend.ts";
+import { trainModel } from "../../predictor/training/train-model.ts";
 import { openTestBackend, testBackend } from "../support/open-backend.ts";
 
 describe("tfjs's backends", () => {

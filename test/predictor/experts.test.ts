@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { RATE_QUANTILES } from "../../domain/load.ts";
 import { anscombe, inverseAnscombe } from "../../predictor/anscombe.ts";
-import { ALL_EXPERTS } from "../../predictor/experts.ts";
+import { ALL_EXPERTS, RATE_EXPERTS } from "../../predictor/experts.ts";
 import { LoadHistory } from "../../predictor/load-history.ts";
+import { sortRising } from "../../predictor/quantiles.ts";
 import { reactiveRateRps } from "../../predictor/reactive-rate.ts";
 
 function historyOf(rates: readonly (number | null)[]): LoadHistory {
@@ -14,16 +16,34 @@ function expertNamed(name: string) {
   return ALL_EXPERTS.find(expert => expert.name === name)!;
 }
 
+type Four = readonly [number, number, number, number];
+
 describe("every expert", () => {
-  it("gives rising, finite quantiles that rise with the horizon", () => {
+  it("of the rate gives rising, finite quantiles", () => {
+    const rate = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.double({ min: 0, max: 1e7, noNaN: true }));
+    const past = fc.array(fc.option(rate, { freq: 4 }), { maxLength: 150, size: "max" });
+    fc.assert(
+      fc.property(past, rate, fc.integer({ min: 1, max: 1800 }), (rates, newest, seconds) => {
+        const history = historyOf([...rates, newest]);
+        for (const expert of RATE_EXPERTS) {
+          const predicted = expert.predict(history, seconds);
+          assert.equal(predicted.length, RATE_QUANTILES.length);
+          assert.ok(predicted.every(Number.isFinite), `${expert.name} ${predicted}`);
+          assert.deepEqual(predicted, sortRising(predicted), expert.name);
+        }
+      }),
+    );
+  });
+
+  it("of the peak gives rising, finite quantiles that rise with the horizon", () => {
     const rate = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.double({ min: 0, max: 1e7, noNaN: true }));
     const past = fc.array(fc.option(rate, { freq: 4 }), { maxLength: 150, size: "max" });
     fc.assert(
       fc.property(past, rate, fc.integer({ min: 1, max: 1800 }), (rates, newest, seconds) => {
         const history = historyOf([...rates, newest]);
         for (const expert of ALL_EXPERTS) {
-          const near = expert.predict(history, seconds);
-          const far = expert.predict(history, 2 * seconds);
+          const near = expert.predict(history, seconds) as Four;
+          const far = expert.predict(history, 2 * seconds) as Four;
           for (const i of [0, 1, 2, 3] as const) {
             // Below 0 in the Anscombe domain is 0 rps.
             const least = near[i - 1] ?? Number.NEGATIVE_INFINITY;
@@ -39,7 +59,7 @@ describe("every expert", () => {
 
 describe("the EWMA expert", () => {
   it("weighs the newest second a tenth", () => {
-    const level = (rates: readonly number[]) => expertNamed("ewma").predict(historyOf(rates), 1)[0];
+    const level = (rates: readonly number[]) => expertNamed("ewma").predict(historyOf(rates), 1)[0]!;
     const quiet = new Array<number>(120).fill(1000);
     const jumped = inverseAnscombe(level([...quiet, 2000]));
     assert.ok(Math.abs(jumped - 1100) < 2, String(jumped));
@@ -47,7 +67,7 @@ describe("the EWMA expert", () => {
 
   it("is less sure the fewer seconds it knows", () => {
     const spread = (seconds: number) => {
-      const predicted = expertNamed("ewma").predict(historyOf(new Array<number>(seconds).fill(20)), 20);
+      const predicted = expertNamed("ewma").predict(historyOf(new Array<number>(seconds).fill(20)), 20) as Four;
       return predicted[2] - predicted[0];
     };
     assert.ok(spread(1) > spread(5) && spread(5) > spread(60));
@@ -63,7 +83,7 @@ describe("the EWMA expert", () => {
 
   it("predicts anew for another second, horizon or load", () => {
     const [quiet, busy] = [historyOf([10, 10, 10]), historyOf([40, 40, 40])];
-    const predict = (history: LoadHistory, seconds: number) => expertNamed("ewma").predict(history, seconds)[0];
+    const predict = (history: LoadHistory, seconds: number) => expertNamed("ewma").predict(history, seconds)[0]!;
     const first = predict(quiet, 20);
     assert.ok(predict(busy, 20) > first);
     assert.ok(predict(quiet, 60) > first);
@@ -83,7 +103,7 @@ describe("a moving maximum", () => {
   it("expects again what its window reached, and forgets what left it", () => {
     const rates = [...new Array<number>(40).fill(10), 100, ...new Array<number>(20).fill(10)];
     const medianRps = (name: string, seconds: number) =>
-      inverseAnscombe(expertNamed(name).predict(historyOf(rates), seconds)[0]);
+      inverseAnscombe(expertNamed(name).predict(historyOf(rates), seconds)[0]!);
     assert.ok(medianRps("max20", 20) < 11);
     assert.ok(Math.abs(medianRps("max60", 60) - 100) < 1e-9);
     assert.ok(medianRps("max60", 600) > 100 && medianRps("max60", 10) < 100);

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import { describe, it } from "mocha";
+import { before, describe, it } from "mocha";
+import { QUANTILES } from "../../domain/load.ts";
 import { anscombe, inverseAnscombe } from "../../predictor/anscombe.ts";
 import { EXPERTS } from "../../predictor/experts.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
 import { LoadHistory } from "../../predictor/load-history.ts";
-import { pinballLoss, type Quantiles, quantiles } from "../../predictor/quantiles.ts";
-import { readBundledModel } from "../../scaler/bundled-model.ts";
+import { InstantNetwork } from "../../predictor/network/network.ts";
+import type { OpenModel } from "../../predictor/network/open-model.ts";
+import { meanPinballLoss, type Quantiles } from "../../predictor/quantiles.ts";
+import { openTestModel } from "../support/open-backend.ts";
 import { LOADS, poissonLoad } from "./seeded-loads.ts";
 
 const SECONDS = 3 * 3600;
@@ -37,15 +40,15 @@ function addScore(score: Score, rates: readonly number[]): void {
     const actual = Math.max(...rates.slice(second + 1, second + 1 + HORIZON_SECONDS));
     const peakRps = forecaster.forecast(atMs, HORIZON_SECONDS * 1000)!.peakRps;
     score.windows += 1;
-    score.loss += pinballLoss(peakRps, actual);
+    score.loss += meanPinballLoss(QUANTILES, peakRps, actual);
     for (const i of [0, 1, 2, 3] as const) if (actual <= peakRps[i]) score.covered[i] += 1;
     for (const [e, expert] of EXPERTS.entries())
-      score.expertLosses[e]! += pinballLoss(toRps(expert.predict(history, HORIZON_SECONDS)), actual);
+      score.expertLosses[e]! += meanPinballLoss(QUANTILES, toRps(expert.predict(history, HORIZON_SECONDS)), actual);
   }
 }
 
 function toRps(prediction: Quantiles): Quantiles {
-  return quantiles((_q, i) => inverseAnscombe(prediction[i]));
+  return prediction.map(inverseAnscombe);
 }
 
 describe("LoadForecaster's forecasts", () => {
@@ -54,7 +57,7 @@ describe("LoadForecaster's forecasts", () => {
       this.timeout(300_000);
       const score: Score = { windows: 0, covered: [0, 0, 0, 0], loss: 0, expertLosses: EXPERTS.map(() => 0) };
       for (const seed of SEEDS) addScore(score, load(SECONDS, seed));
-      const [, cover90, cover95, cover99] = quantiles((_q, i) => score.covered[i] / score.windows);
+      const [, cover90, cover95, cover99] = score.covered.map(count => count / score.windows) as Score["covered"];
       const shown = JSON.stringify(score);
       assert.ok(Math.abs(cover90 - 0.9) <= 0.02, shown);
       assert.ok(Math.abs(cover95 - 0.95) <= 0.02, shown);
@@ -65,15 +68,21 @@ describe("LoadForecaster's forecasts", () => {
   }
 });
 
+let bundled: OpenModel;
+
 /** The 0.95 quantile in the Anscombe domain after these rates, by the forecaster of the scaler. */
 function plannedPeaks(rates: readonly number[]): readonly number[] {
-  const forecaster = new LoadForecaster({ model: readBundledModel() });
+  const forecaster = new LoadForecaster({ network: new InstantNetwork(bundled) });
   for (const [second, rateRps] of rates.entries()) forecaster.observe({ atMs: second * 1000, rateRps });
   const nowMs = (rates.length - 1) * 1000;
   return YOUNG_HORIZONS_SECONDS.map(seconds => anscombe(forecaster.forecast(nowMs, seconds * 1000)!.peakRps[2]));
 }
 
 describe("LoadForecaster's forecasts of a young load", () => {
+  before(async () => {
+    bundled = await openTestModel();
+  });
+
   for (const [lowRps, highRps] of [
     [0.5, 6],
     [2, 40],
@@ -102,7 +111,7 @@ describe("LoadForecaster's forecasts of a young load", () => {
       for (const seconds of YOUNG_HORIZONS_SECONDS) {
         let [covered, windows] = [0, 0];
         for (const seed of seeds) {
-          const forecaster = new LoadForecaster({ model: readBundledModel() });
+          const forecaster = new LoadForecaster({ network: new InstantNetwork(bundled) });
           const rates = [...poissonLoad(lowRps)(60, seed), ...poissonLoad(highRps)(1140, seed)];
           for (const [second, rateRps] of rates.entries()) {
             forecaster.observe({ atMs: second * 1000, rateRps });

@@ -8,7 +8,7 @@ describe("intensities()", () => {
   it("finds the rate again whose highest seconds the quantiles are", () => {
     for (const rate of [0.5, 2, 7, 20, 59, 60, 100, 1000]) {
       for (const seconds of [10, 30, 600]) {
-        const found = intensities(poissonMaximum(rate, seconds), seconds)[2];
+        const found = intensities(poissonMaximum(rate, seconds), seconds)[2]!;
         // Half a count more or less at the quantile is all that a whole number can tell.
         assert.ok(Math.abs(found - rate) < 0.1 + 0.05 * Math.sqrt(rate), `${rate} rps over ${seconds} s: ${found}`);
       }
@@ -17,22 +17,22 @@ describe("intensities()", () => {
 
   it("is the worked example of its comment", () => {
     assert.equal(poissonMaximum(2, 20)[2], 7);
-    assert.ok(Math.abs(intensities(poissonMaximum(2, 20), 20)[2] - 1.99) < 0.005);
+    assert.ok(Math.abs(intensities(poissonMaximum(2, 20), 20)[2]! - 1.99) < 0.005);
   });
 
   it("is neither above nor below the rate on average, although counts are whole", () => {
     let sum = 0;
     let rates = 0;
     for (let rate = 1; rate < 10; rate += 0.05) {
-      sum += intensities(poissonMaximum(rate, 25), 25)[2] / rate;
+      sum += intensities(poissonMaximum(rate, 25), 25)[2]! / rate;
       rates += 1;
     }
     assert.ok(Math.abs(sum / rates - 1) < 0.04, String(sum / rates));
   });
 
   it("is far below the peak at low rates and close to it at high ones", () => {
-    assert.ok(intensities([5, 6, 6, 7], 20)[2] < 3);
-    assert.ok(intensities([10_300, 10_350, 10_400, 10_450], 20)[2] > 10_000);
+    assert.ok(intensities([5, 6, 6, 7], 20)[2]! < 3);
+    assert.ok(intensities([10_300, 10_350, 10_400, 10_450], 20)[2]! > 10_000);
   });
 
   it("never falls, is never above the peak, and never NaN", () => {
@@ -45,8 +45,8 @@ describe("intensities()", () => {
           const peak = [a, b, c, d] as const;
           const found = intensities(peak, seconds);
           for (const i of [0, 1, 2, 3] as const) {
-            assert.ok(found[i] >= 0 && found[i] <= peak[i], `${found[i]} of ${peak[i]}`);
-            assert.ok(i === 0 || found[i] >= found[(i - 1) as 0 | 1 | 2]);
+            assert.ok(found[i]! >= 0 && found[i]! <= peak[i], `${found[i]} of ${peak[i]}`);
+            assert.ok(i === 0 || found[i]! >= found[i - 1]!);
           }
         },
       ),

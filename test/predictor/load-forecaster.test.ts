@@ -74,7 +74,7 @@ describe("LoadForecaster.observe()", () => {
   it("learns nothing from windows that are mostly missing", () => {
     const forecaster = new LoadForecaster();
     for (let k = 0; k < 400; k++) forecaster.observe({ atMs: START_MS + k * 10_000, rateRps: 10 + (k % 7) });
-    for (const horizon of forecaster.snapshot().horizons) assert.equal(horizon.calibration.outcomes, 0);
+    for (const horizon of forecaster.snapshot().peak.horizons) assert.equal(horizon.calibration.outcomes, 0);
   });
 
   it("goes on after a gap that is longer than its history", () => {
@@ -169,7 +169,7 @@ describe("LoadForecaster.forecast()", () => {
   it("does not unlearn its calibration while there is no load", () => {
     const forecaster = new LoadForecaster();
     feed(forecaster, steady(0, 4 * 3600));
-    for (const { calibration } of forecaster.snapshot().horizons)
+    for (const { calibration } of forecaster.snapshot().peak.horizons)
       for (const offset of calibration.offsets) assert.ok(offset > -3, String(offset));
   });
 
@@ -247,11 +247,14 @@ describe("LoadForecaster.forecast()", () => {
     const forecaster = new LoadForecaster();
     const nowMs = feed(forecaster, steady(50, 60));
     const snapshot = forecaster.snapshot();
-    const horizons = snapshot.horizons.map(horizon => ({
+    const horizons = snapshot.peak.horizons.map(horizon => ({
       ...horizon,
       calibration: { ...horizon.calibration, offsets: [8, 4, 0, -4] },
     }));
-    const { peakRps } = LoadForecaster.restore({ ...snapshot, horizons }).forecast(nowMs, HORIZON_MS)!;
+    const { peakRps } = LoadForecaster.restore({ ...snapshot, peak: { ...snapshot.peak, horizons } }).forecast(
+      nowMs,
+      HORIZON_MS,
+    )!;
     assert.ok(peakRps[0] < peakRps[1] && peakRps[1] < peakRps[2] && peakRps[2] < peakRps[3], String(peakRps));
   });
 

@@ -10,6 +10,9 @@ import { holtWintersExpert } from "../../predictor/holt-winters-expert.ts";
 import { leastSquares } from "../../predictor/least-squares.ts";
 import { LoadHistory } from "../../predictor/load-history.ts";
 import { seasonalExpert } from "../../predictor/seasonal-expert.ts";
+import { PEAK } from "../../predictor/target.ts";
+
+const ewma = ewmaExpert(PEAK);
 
 const HALF_HOUR = 1800;
 const DAY = 86_400;
@@ -43,12 +46,12 @@ const bursts: LoadComponent = {
 };
 
 describe("a seasonal expert", () => {
-  const halfHourly = seasonalExpert("halfHourly", HALF_HOUR, 48);
+  const halfHourly = seasonalExpert(PEAK, "halfHourly", HALF_HOUR, 48);
 
   it("expects at each phase what came there in earlier periods, where a mean sees nothing come", () => {
     const rates = load(30, 6 * HALF_HOUR, bursts);
     const before = historyOf(rates.slice(0, 5 * HALF_HOUR + 280));
-    assert.ok(rpsOf(ewmaExpert, before, 60)[2]! < 60);
+    assert.ok(rpsOf(ewma, before, 60)[2]! < 60);
     assert.ok(rpsOf(halfHourly, before, 60)[0]! > 70, String(rpsOf(halfHourly, before, 60)));
     const after = historyOf(rates.slice(0, 5 * HALF_HOUR + 900));
     assert.ok(rpsOf(halfHourly, after, 60)[2]! < 70, String(rpsOf(halfHourly, after, 60)));
@@ -62,7 +65,7 @@ describe("a seasonal expert", () => {
   it("is the EWMA expert until it has seen two periods, and leaves out those that are missing", () => {
     const rates = load(30, 4 * HALF_HOUR, bursts);
     const young = historyOf(rates.slice(0, HALF_HOUR + 500));
-    assert.deepEqual(halfHourly.predict(young, 20), ewmaExpert.predict(young, 20));
+    assert.deepEqual(halfHourly.predict(young, 20), ewma.predict(young, 20));
     const holed = rates.slice(0, 3 * HALF_HOUR + 280).fill(Number.NaN, HALF_HOUR, 2 * HALF_HOUR);
     assert.ok(rpsOf(halfHourly, historyOf(holed), 60).every(Number.isFinite));
   });
@@ -71,10 +74,10 @@ describe("a seasonal expert", () => {
 describe("the Holt-Winters expert", () => {
   it("follows a trend and a daily season", () => {
     const rising = historyOf(Array.from({ length: 900 }, (_, i) => 50 + i / 5));
-    assert.ok(rpsOf(holtWintersExpert, rising, 60)[0]! > rpsOf(ewmaExpert, rising, 60)[0]!);
+    assert.ok(rpsOf(holtWintersExpert, rising, 60)[0]! > rpsOf(ewma, rising, 60)[0]!);
     const rates = load(40, 3 * DAY, { kind: "season", periodSeconds: DAY, amplitude: 0.9, topSeconds: 12 * 3600 });
     const morning = historyOf(rates.slice(0, 2 * DAY + 6 * 3600));
-    assert.ok(rpsOf(holtWintersExpert, morning, 3600)[0]! > rpsOf(ewmaExpert, morning, 3600)[0]! + 5);
+    assert.ok(rpsOf(holtWintersExpert, morning, 3600)[0]! > rpsOf(ewma, morning, 3600)[0]! + 5);
   });
 });
 
@@ -82,7 +85,7 @@ describe("the AR(12) expert", () => {
   it("knows how far a load comes back to its mean, and how far it may stray", () => {
     const rates = load(30, 4 * HALF_HOUR, { kind: "states", factors: [0.3, 3], meanSeconds: 120 });
     const history = historyOf(rates);
-    const [median, , q95] = rpsOf(autoregressiveExpert(), history, 600);
+    const [median, , q95] = rpsOf(autoregressiveExpert(PEAK), history, 600);
     // In ten minutes both states come: the highest second is that of the high one, whatever is now.
     assert.ok(median! > 100 && q95! < 160, `${median} ${q95}`);
   });
@@ -90,20 +93,20 @@ describe("the AR(12) expert", () => {
   it("is fitted to what the history holds, so that a restored one predicts the same", () => {
     const rates = load(30, 3 * HALF_HOUR + 77, { kind: "wander", memorySeconds: 300, sigma: 0.3 });
     const history = historyOf(rates);
-    const expert = autoregressiveExpert();
+    const expert = autoregressiveExpert(PEAK);
     const cells = history.cellsAfter(Number.NEGATIVE_INFINITY);
     const restored = LoadHistory.from(history.toRates(), history.second, cells);
     assert.deepEqual(expert.predict(restored, 60), expert.predict(history, 60));
-    assert.notDeepEqual(expert.predict(history, 60), ewmaExpert.predict(history, 60));
+    assert.notDeepEqual(expert.predict(history, 60), ewma.predict(history, 60));
   });
 
   it("is the EWMA expert until there is enough to fit, and across a gap", () => {
     const young = historyOf(load(30, 900));
-    const expert = autoregressiveExpert();
-    assert.deepEqual(expert.predict(young, 20), ewmaExpert.predict(young, 20));
+    const expert = autoregressiveExpert(PEAK);
+    assert.deepEqual(expert.predict(young, 20), ewma.predict(young, 20));
     const rates = load(30, 2 * HALF_HOUR + 200).fill(Number.NaN, 2 * HALF_HOUR + 100, 2 * HALF_HOUR + 120);
     const holed = historyOf(rates);
-    assert.deepEqual(expert.predict(holed, 20), ewmaExpert.predict(holed, 20));
+    assert.deepEqual(expert.predict(holed, 20), ewma.predict(holed, 20));
   });
 });
 

@@ -6,11 +6,13 @@ import { LOAD_KINDS } from "../../load/load-kinds.ts";
 import { cellsOf } from "../../predictor/cells-of.ts";
 import { FEATURES, features, levelOf } from "../../predictor/features.ts";
 import { type LoadCell, LoadHistory } from "../../predictor/load-history.ts";
-import { NETWORK, networkExpert } from "../../predictor/network-expert.ts";
-import { type ForecastModel, modelToJson, parseModel } from "../../predictor/network-model.ts";
-import { epochsOf, type ModelTrainingOptions, strideOf, trainModel } from "../../predictor/train-model.ts";
-import type { Backend } from "../../predictor/train-network.ts";
-import { trainingRows } from "../../predictor/training-rows.ts";
+import type { Backend } from "../../predictor/network/backend.ts";
+import { InstantNetwork } from "../../predictor/network/network.ts";
+import { type ForecastModel, modelToJson, parseModel } from "../../predictor/network/network-model.ts";
+import { OUTPUT_LEVELS } from "../../predictor/network/network-weights.ts";
+import { OpenModel } from "../../predictor/network/open-model.ts";
+import { epochsOf, type ModelTrainingOptions, strideOf, trainModel } from "../../predictor/training/train-model.ts";
+import { trainingRows } from "../../predictor/training/training-rows.ts";
 import { openTestBackend } from "../support/open-backend.ts";
 
 const HOUR = 3600;
@@ -59,16 +61,20 @@ describe("features()", () => {
 });
 
 describe("trainingRows()", () => {
-  it("have the highest second of exactly the horizon, and none that reaches into a gap", () => {
-    const cells = cellsOfKind("steady", 2000, 1).map((cell, i) => ({ ...cell, highestRps: i }));
+  it("have the highest second of exactly the horizon and the mean of its last ten, and none that reaches into a gap", () => {
+    const cells = cellsOfKind("steady", 2000, 1).map((cell, i) => ({ ...cell, highestRps: i, meanRps: i / 3 }));
     const holed = cells.filter((_, i) => i !== 100);
     const rows = trainingRows(holed, "recent", 60);
-    const seen = new Map(Array.from({ length: rows.count }, (_, row) => [rows.seconds[row]! / 10, rows.highest[row]!]));
+    const { peak, rate } = rows.outcomes;
+    const rowOf = new Map(Array.from({ length: rows.count }, (_, row) => [rows.seconds[row]! / 10, row]));
     const firstIndex = cells[0]!.index;
     for (let i = 0; i < cells.length; i++) {
       const isWhole = i >= 11 && i + 6 < cells.length && (i + 6 < 100 || i - 11 > 100);
-      assert.equal(seen.has(firstIndex + i), isWhole, String(i));
-      if (isWhole) assert.ok(Math.abs(seen.get(firstIndex + i)! - 2 * Math.sqrt(i + 6 + 0.375)) < 1e-4);
+      const row = rowOf.get(firstIndex + i);
+      assert.equal(row !== undefined, isWhole, String(i));
+      if (row === undefined) continue;
+      assert.ok(Math.abs(peak[row]! - 2 * Math.sqrt(i + 6 + 0.375)) < 1e-4);
+      assert.ok(Math.abs(rate[row]! - 2 * Math.sqrt((i + 6) / 3 + 0.375)) < 1e-4);
     }
   });
 });
@@ -95,14 +101,15 @@ describe("trainModel()", () => {
   }).timeout(120_000);
 
   it("catches up with what was held out, and says how good it was before it had seen it", async () => {
-    const known = generateLoad(LOAD_KINDS.steady, 20 * HOUR, 1);
-    const held = generateLoad(LOAD_KINDS.mmpp, 5 * HOUR, 1);
+    const known = generateLoad(LOAD_KINDS.steady, 60 * HOUR, 1);
+    const held = generateLoad(LOAD_KINDS.mmpp, 15 * HOUR, 1);
     const cells = cellsOf({
       startMs: known.startMs,
       ratesRps: Float64Array.from([...known.ratesRps, ...held.ratesRps]),
     });
-    const first = await trainModel(backend, cells, options({ features: "recent" }));
-    const again = await trainModel(backend, cells, options({ features: "recent", rivals: [first!.model] }));
+    const changed = { features: "recent", mostRows: 30_000 } as const;
+    const first = await trainModel(backend, cells, options(changed));
+    const again = await trainModel(backend, cells, options({ ...changed, rivals: [first!.model] }));
     const [{ loss, rivalLosses } = assert.fail()] = again!.horizons;
     assert.equal(loss, first!.horizons[0]!.loss, "the same rows are held out of the comparison");
     assert.ok(rivalLosses[0]! < 0.9 * loss, `${rivalLosses[0]} ${loss}`);
@@ -138,8 +145,7 @@ describe("trainModel()", () => {
   });
 
   it("gives finite, rising quantiles whatever the history", () => {
-    const expert = networkExpert(trained);
-    assert.equal(expert.name, NETWORK);
+    const network = new InstantNetwork(new OpenModel(backend, trained));
     const rate = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.double({ min: 0, max: 1e7, noNaN: true }));
     fc.assert(
       fc.property(
@@ -147,12 +153,15 @@ describe("trainModel()", () => {
         rate,
         fc.integer({ min: 1, max: 3600 }),
         (rates, newest, seconds) => {
-          const predicted = expert.predict(LoadHistory.from([...rates, newest], 5000), seconds);
-          for (const [i, value] of predicted.entries())
-            assert.ok(
-              Number.isFinite(value) && value >= (predicted[i - 1] ?? Number.NEGATIVE_INFINITY),
-              String(predicted),
-            );
+          const history = LoadHistory.from([...rates, newest], 5000);
+          const predictions = network.predict(history, seconds);
+          if (predictions === null) return assert.ok(history.window(0, 120).present < 60);
+          for (const predicted of Object.values(predictions))
+            for (const [i, value] of predicted.entries())
+              assert.ok(
+                Number.isFinite(value) && value >= (predicted[i - 1] ?? Number.NEGATIVE_INFINITY),
+                String(predicted),
+              );
         },
       ),
     );
@@ -168,18 +177,24 @@ describe("trainModel()", () => {
 
     it("is refused with the reason where it is damaged", () => {
       const damages: readonly (readonly [string, unknown, RegExp])[] = [
-        ["version", 2, /its version is 2, not 1/],
+        ["version", 1, /its version is 1, not 2/],
         ["features", "all", /neither recent nor seasonal/],
         ["horizons", [], /no list of 1 to 16/],
         ["horizons.0.horizonSeconds", -20, /not above the one before/],
         ["horizons.0.horizonSeconds", "20", /no whole number/],
-        ["horizons.0.outcomeMean", null, /outcomeMean is no number/],
-        ["horizons.0.outcomeDeviation", 0, /not above 0/],
+        ["horizons.0.outcomes", 5, /outcomes is no object/],
+        ["horizons.0.outcomes.rate", null, /outcomes.rate is no object/],
+        ["horizons.0.outcomes.peak.mean", null, /outcomes.peak.mean is no number/],
+        ["horizons.0.outcomes.rate.deviation", 0, /outcomes.rate.deviation is not above 0/],
         ["horizons.0.inputMeans", "AAAA", /has 3 bytes, not 376 for 94 numbers/],
         ["horizons.0.inputDeviations", Buffer.alloc(376).toString("base64"), /not all above 0/],
         ["horizons.0.members", [], /members are no list/],
         ["horizons.0.members.0.skip", 7, /members\[0\]\.skip is no text/],
-        ["horizons.0.members.0.outputBias", "AADAfwAAwH8AAMB/AADAfw==", /no finite number/],
+        [
+          "horizons.0.members.0.outputBias",
+          Buffer.from(new Float32Array(OUTPUT_LEVELS.length).fill(Number.NaN).buffer).toString("base64"),
+          /no finite number/,
+        ],
       ];
       for (const [path, value, expected] of damages) {
         const json = JSON.parse(JSON.stringify(modelToJson(trained)));

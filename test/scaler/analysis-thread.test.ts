@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "mocha";
 import type { MadePlan } from "../../explanation/explain-decision.ts";
 import { optimize } from "../../optimizer/optimize.ts";
-import { AnalysisThread, type AnalysisThreadOptions } from "../../scaler/analysis-thread.ts";
+import { AnalysisThread, type AnalysisThreadOptions } from "../../scaler/threads/analysis-thread.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
 
 const pipeline = testPipeline();

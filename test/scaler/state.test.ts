@@ -277,7 +277,7 @@ describe("state of the scaler", () => {
     const warnings: string[] = [];
     const second = await start({ logger: warningsTo(warnings) }, first.clock);
     assert.ok((second.board?.plan?.rateRps ?? 0) >= 10, "the plan of the first run is kept");
-    assert.ok(warnings.some(line => /forecaster: it is .* not of version 4, .* learnt anew/.test(line)));
+    assert.ok(warnings.some(line => /forecaster: it is .* not of version 5, .* learnt anew/.test(line)));
     await second.planFor(20);
     assert.notEqual(second.board?.forecast, null);
     await second.clock.advance(20_000);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import { RATE_QUANTILES } from "../../domain/load.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
 import { type ForecastName, forecastSource } from "../../simulator/forecast-source.ts";
 import { poissonLoad } from "./scenario.ts";
@@ -32,6 +33,7 @@ describe("forecastSource()", () => {
           horizonMs: HORIZON_MS,
           peakRps: rates,
           intensityRps: rates,
+          rateRps: RATE_QUANTILES.map(() => wanted),
           reactiveRps: name === "reactive" ? known.reactiveRps : Math.min(known.reactiveRps, wanted),
           leader: name,
           riseRps: 0,

@@ -1,6 +1,6 @@
 /** A thread that trains as one does that crashes, hangs, never ends, needs too much memory, sends no model or finds too little load: the seed says which. */
 import { parentPort } from "node:worker_threads";
-import type { TrainingRequest } from "../../scaler/training-messages.ts";
+import type { TrainingRequest } from "../../scaler/forecasting/training-messages.ts";
 
 export const CRASH = 666;
 export const HANG = 667;

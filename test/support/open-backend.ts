@@ -1,4 +1,7 @@
-import { type Backend, type BackendName, openBackend } from "../../predictor/train-network.ts";
+import { type Backend, type BackendName, openBackend } from "../../predictor/network/backend.ts";
+import type { ForecastModel } from "../../predictor/network/network-model.ts";
+import { OpenModel } from "../../predictor/network/open-model.ts";
+import { readBundledModel } from "../../scaler/forecasting/bundled-model.ts";
 
 /**
  * Opens a backend in the thread of the tests. The WebAssembly one makes its process throw again whatever nothing caught, which would
@@ -17,4 +20,9 @@ export async function openTestBackend(name: BackendName = testBackend()): Promis
 /** `npm run test:tfjs-node` asks for the native one. */
 export function testBackend(): BackendName {
   return process.env["VARISCALE_TEST_BACKEND"] === "tensorflow" ? "tensorflow" : "wasm";
+}
+
+/** Opens a model there; default: the bundled one. */
+export async function openTestModel(model: ForecastModel = readBundledModel()): Promise<OpenModel> {
+  return new OpenModel(await openTestBackend(), model);
 }

@@ -96,27 +96,6 @@ describe("variscale backtest", function () {
     assert.doesNotMatch(html, /https?:|<script|<link|NaN|undefined/);
   });
 
-  it("trains the LSTM of the literature on what lies before the split", () => {
-    const args = [
-      "backtest",
-      "--generate",
-      "2",
-      "--kind",
-      "mmpp",
-      "--days",
-      "0.15",
-      "--horizon",
-      "20",
-      "--output",
-      "json",
-    ];
-    const { stdout, stderr } = variscale([...args, "--forecaster", "ipaLstm,ewma"]);
-    const { results } = JSON.parse(stdout) as Result;
-    const scoreOf = (name: string) => Number(results.find(row => row["forecaster"] === name)!["smape"]);
-    assert.ok(scoreOf("ipaLstm") < 1.5 * scoreOf("ewma"), stdout);
-    assert.match(stderr, /training: 50 %/);
-  });
-
   it("takes zeros of a source that fell silent as missing when told so", () => {
     const silent = `${"20\n".repeat(3000)}${"0\n".repeat(600)}${"20\n".repeat(3000)}`;
     const args = [
