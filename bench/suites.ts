@@ -49,6 +49,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     parts: { optimizer: { minutes: 10, about: "all of it" } },
     measure: async options => measureWhole(options, (await import("./optimizer.bench.ts")).optimizerSuite),
   },
+  mix: {
+    about: "how well it is foreseen which variants serve",
+    parts: { mix: { minutes: 2, about: "all of it" } },
+    measure: options =>
+      measureWhole(options, async () => (await import("./mix/mix-figures.ts")).measureMixes(options.isShort)),
+  },
   forecaster: {
     about: "how good forecasts are, and what they cost; takes --traces",
     parts: {
