@@ -78,6 +78,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
         minutes: 15,
         about: "late or dropped requests under loads that change a lot, against a clairvoyant's",
       },
+      slow: {
+        minutes: 4,
+        about: "late or dropped requests where everything takes 1.5 times as long as measured, simulated",
+      },
       mixes: { minutes: 20, about: "accuracy of answers that several variants served, on labelled items" },
       real: {
         minutes: 560,

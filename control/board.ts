@@ -19,7 +19,15 @@ export const CONDITION_TYPES = [
   "VariantsFit",
   "ServedAsPlanned",
   "VariantsUsable",
+  "SloMissed",
 ] as const;
+/** Conditions whose bad case is that they hold. */
+export const BAD_WHEN_TRUE: readonly string[] = [
+  "ActuationStuck",
+  "AccuracyDrifted",
+  "FanOutDrifted",
+  "SloMissed",
+] satisfies readonly ConditionType[];
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
 export interface Condition {
@@ -66,6 +74,8 @@ export interface PipelineBoard {
   readonly conditions: readonly Condition[];
   /** Measured over profiled service time, by stage. */
   readonly corrections: Readonly<Record<string, number>>;
+  /** Plans are for so many times the load, as less is answered in time than they say; from 1 on. */
+  readonly attainmentFactor: number;
   /** How many rows requests make, by stage, as far as rows were seen. */
   readonly fanOuts: Readonly<Record<string, LearntFanOut>>;
   /** Accuracy of late by what answers show; null: nothing estimates it, or there are too few answers. */

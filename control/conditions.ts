@@ -1,3 +1,4 @@
+import { isBelow } from "../domain/load-report.ts";
 import { unfitVariants } from "../domain/memory-fit.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { EstimatedAccuracy, LeftCombination } from "./accuracy-drift.ts";
@@ -5,6 +6,7 @@ import { stuckStages } from "./actuation.ts";
 import type { Condition, ConditionType } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
 import { findQuarantined } from "./excluded.ts";
+import { explainMissed } from "./feedback/attainment.ts";
 import type { LearntFanOut } from "./rows/learn-rows.ts";
 import { isServedOther, SERVED_CAUSES, type Served } from "./served.ts";
 import { SETTINGS } from "./settings.ts";
@@ -52,6 +54,7 @@ export function conditionsOf(
     fanOutDrift(input.pipeline, fanOuts),
     memoryFit(input),
     compareWithPlan(served, state, input, nowMs),
+    compareWithSlo(state, input),
   ];
   const after = found.filter(next => next !== null).map(next => conditionAfter(conditions, next, nowMs));
   const isSame = after.length === conditions.length && after.every((one, i) => one === conditions[i]);
@@ -172,6 +175,21 @@ function compareWithPlan(served: Served | null, state: ControlState, input: Tick
   // For a moment they may serve what is planned: what was told last stays until that lasts.
   if (!cause) return state.conditions.find(({ type }) => type === "ServedAsPlanned") ?? asPlanned;
   return condition("ServedAsPlanned", false, cause, differing.map(({ message }) => message).join("; "));
+}
+
+/** Whether as many requests are answered in time as the SLO asks for, and why they are not; null where the load source does not say how they end. */
+function compareWithSlo(state: ControlState, input: TickInput): Finding | null {
+  const { lastMinute, pipeline } = input;
+  if (!lastMinute) return null;
+  const { ended, inTime } = lastMinute;
+  const { latencyMs, quantile } = pipeline.slo;
+  if (!isBelow(lastMinute, quantile))
+    return condition("SloMissed", false, "InTime", "as many requests are answered in time as the SLO asks for");
+  const { cause, advice } = explainMissed(state, input);
+  // Whole ones: with digits behind the point the message would be another one at every tick.
+  const share = Math.floor((100 * inTime) / ended);
+  const numbers = `${share} % of the requests of the last minute were answered within ${latencyMs} ms, and should be ${100 * quantile} %`;
+  return condition("SloMissed", true, cause, `${numbers}: ${advice}`);
 }
 
 function condition(type: ConditionType, status: boolean, reason: string, message: string): Finding {

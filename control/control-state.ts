@@ -84,6 +84,9 @@ export interface Trial {
   readonly mostAccuracy: number;
 }
 
+/** The highest `attainmentFactor`. */
+export const MOST_ATTAINMENT_FACTOR = 1.5;
+
 /** All that a tick needs to know of the ticks before it: plain JSON, persisted as it is. */
 export interface ControlState {
   readonly schemaVersion: 1;
@@ -112,8 +115,10 @@ export interface ControlState {
   readonly missing: readonly MissingVariant[];
   readonly actuations: Readonly<Record<string, Actuation>>;
   readonly corrections: Readonly<Record<string, number>>;
-  /** Cumulative service time seen, by stage and pod: [batches, measured ms, profiled ms]. */
-  readonly serviceSeen: Readonly<Record<string, readonly [number, number, number]>>;
+  /** Batches of each pod that the corrections were learnt from, cumulative, by stage and pod. */
+  readonly timedBatches: Readonly<Record<string, number>>;
+  /** Plans are for so many times the load, as less is answered in time than they say; from 1 on. */
+  readonly attainmentFactor: number;
   /** Rows that were seen of each stage. */
   readonly rowEvidence: Readonly<Record<string, RowEvidence>>;
   /** Fan-out that plans are made with over that of the file and its measurements, by stage; missing: 1. */
@@ -167,7 +172,8 @@ export function initialState(epoch: number): ControlState {
     missing: [],
     actuations: {},
     corrections: {},
-    serviceSeen: {},
+    timedBatches: {},
+    attainmentFactor: 1,
     rowEvidence: {},
     rowFactors: {},
     rowsSeen: {},

@@ -1,6 +1,6 @@
 import { type Forecast, MAX_RATE_RPS, REACTIVE_SECONDS } from "../domain/load.ts";
 import { POLICIES } from "../optimizer/policies.ts";
-import type { Demand } from "./control-state.ts";
+import type { ControlState, Demand } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 import { forecastRps, quantileIndex, type Tuning } from "./tuning.ts";
@@ -41,9 +41,12 @@ function findNowRps(forecast: Forecast, tuning: Tuning): number {
   return Math.min(demandRps(forecast, tuning), (Math.sqrt(forecast.reactiveRps) + CHANCE) ** 2);
 }
 
-/** Demand now and of the hold window what makes its maximum, which may be scaled down to, and its minimum. An HPA neither foresees nor holds. */
+/**
+ * Demand now and of the hold window what makes its maximum, which may be scaled down to, and its minimum. It is the load times the factor by which
+ * plans are for more than it. An HPA neither foresees nor holds.
+ */
 export function withDemand(
-  demands: readonly Demand[],
+  { demands, attainmentFactor }: Pick<ControlState, "demands" | "attainmentFactor">,
   { pipeline, forecast, tuning }: TickInput,
   nowMs: number,
 ): readonly Demand[] {
@@ -51,9 +54,13 @@ export function withDemand(
   if (isHpa) return forecast ? [{ atMs: nowMs, rateRps: forecast.reactiveRps }] : demands;
   const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= pipeline.scaleDownMs);
   if (!forecast) return recent;
+  const scale = (rps: number): number => Math.min(MAX_RATE_RPS, attainmentFactor * rps);
   const risenRps = findRisenRps(forecast, tuning);
-  const demand = { atMs: nowMs, rateRps: demandRps(forecast, tuning), nowRps: findNowRps(forecast, tuning) };
-  return extremeDemands([...recent, { ...demand, ...(risenRps !== null && { risenRps }) }]);
+  const rates = { rateRps: scale(demandRps(forecast, tuning)), nowRps: scale(findNowRps(forecast, tuning)) };
+  return extremeDemands([
+    ...recent,
+    { atMs: nowMs, ...rates, ...(risenRps !== null && { risenRps: scale(risenRps) }) },
+  ]);
 }
 
 /** The highest rates among demands: what was planned for, what a load that rises goes on to, and the load as it was. */

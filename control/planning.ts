@@ -12,6 +12,7 @@ import { mayServeLighter } from "./assignments/rungs.ts";
 import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
 import { findHighest, isFloored, withDemand } from "./demand.ts";
 import { excludeBelowFloors, excludedVariants, findQuarantined, groupByStage, keepPossiblePins } from "./excluded.ts";
+import { isAttainmentTold } from "./feedback/attainment.ts";
 import { addReason, takeInPlace, withRise } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -33,7 +34,7 @@ export function planningHorizonMs(state: ControlState, pipeline: Pipeline): numb
 /** Plans when the interval is over, when demand outgrows the plan, or when what was planned with has changed. */
 export function planWhenDue(before: ControlState, input: TickInput, nowMs: number): ControlState {
   const lastArrivalMs = newestArrivalMs(before, input, nowMs);
-  const demands = withDemand(before.demands, input, nowMs);
+  const demands = withDemand(before, input, nowMs);
   const state = { ...before, demands, lastArrivalMs };
   const { planReasons } = state;
   const untuned = toProblem(state, input, nowMs);
@@ -149,6 +150,7 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
     ...(Object.keys(state.rowFactors).length > 0 && { rowFactors: state.rowFactors }),
     ...(state.trial && { trial: trialGiven(state.trial) }),
     ...(plan && risenRps > plan.rateRps && { risenRps }),
+    ...(isAttainmentTold(state) && { attainmentFactor: state.attainmentFactor }),
   };
 }
 
@@ -258,16 +260,13 @@ function nextPlanMs(planAtMs: number, { pipeline, planPhaseMs }: TickInput): num
   return planAtMs + (leftMs <= TICK_JITTER_MS ? leftMs + intervalMs : leftMs);
 }
 
-function reasonsOf(
-  problem: Problem,
-  { demands, quarantines, missing }: ControlState,
-  { forecast, tuning }: TickInput,
-  nowMs: number,
-): Reason[] {
+function reasonsOf(problem: Problem, state: ControlState, { forecast, tuning }: TickInput, nowMs: number): Reason[] {
+  const { demands, quarantines, missing } = state;
   const reasons: Reason[] = [];
   const newest = demands.at(-1)?.rateRps ?? 0;
   if (problem.rateRps > newest * SETTINGS.surgeFactor + LEAST_RPS) reasons.push("held_scale_down");
   if (forecast && isFloored(forecast, tuning)) reasons.push("floor_reactive");
+  if (isAttainmentTold(state)) reasons.push("slo_missed");
   if (problem.pins.length > 0) reasons.push("pinned");
   if (isTuned(tuning)) reasons.push("tuned");
   if (findQuarantined(quarantines, nowMs).length > 0) reasons.push("quarantined");

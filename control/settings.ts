@@ -1,3 +1,5 @@
+import { MOST_ATTAINMENT_FACTOR } from "./control-state.ts";
+
 /** Constants of the control loop; design §8. All times in ms. */
 export const SETTINGS = {
   /** Index into QUANTILES of the forecast quantile that is planned for: 0.95. */
@@ -30,16 +32,18 @@ export const SETTINGS = {
   backoffMaxMs: 3_600_000,
   /** A variant that a pod had no model file of is used again when a pod has it and none was without for this long. */
   missingHoldMs: 60_000,
-  /**
-   * A tick's weight in the correction of service times is the profiled time of what it saw over this, so that few short batches say little; at
-   * most `correctionWeight`.
-   */
-  correctionMemoryMs: 20_000,
-  correctionWeight: 0.1,
+  /** A tick moves the correction of service times by this share of the way, and by less where fewer batches tell of it. */
+  correctionWeight: 0.2,
+  correctionBatches: 5,
   correctionMin: 0.5,
-  correctionMax: 2,
-  /** Service time of one switcher in one tick beyond this counts as this: a switcher that lies must not outvote the others. */
-  correctionMaxMs: 2_000,
+  correctionMax: 4,
+  /** More batches of one switcher in one tick count as this: one that lies must not outvote the others. */
+  correctionMostBatches: 15,
+  /** Plans are for at most so many times the load where less is answered in time than they say; rise and fall are of a second. */
+  attainmentMost: MOST_ATTAINMENT_FACTOR,
+  attainmentRise: 0.01,
+  attainmentFall: 0.0005,
+  attainmentTold: 1.01,
   /** Half of what was seen of the rows of a stage is forgotten in this time; fewer rows, or rows of less load time, say nothing. */
   rowsHalfLifeMs: 60_000,
   rowsLeast: 50,

@@ -30,6 +30,9 @@ export interface SwitcherView {
   /** Rows since the switcher started; missing: it has not said. */
   readonly servedRows?: number;
   readonly droppedRows?: number;
+  /** Batches take so many times what was measured of their variants, and so many have told it since the switcher started; missing: it has not said. */
+  readonly timeFactor?: number;
+  readonly timedBatches?: number;
   /** Rows that the ladder would have chosen a variant for, in shadow, since the switcher started; missing: none. */
   readonly shadowRows?: readonly { readonly variant: string; readonly rows: number }[];
   /** Newest refusal. */

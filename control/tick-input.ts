@@ -1,5 +1,6 @@
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
+import type { LastMinute } from "../domain/load-report.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { Limits, StagePin } from "../optimizer/problem.ts";
 import type { HpaScaling } from "../optimizer/reachable-count.ts";
@@ -28,8 +29,8 @@ export interface TickInput {
   readonly unready?: Readonly<Record<string, string>>;
   /** Of what was answered since the last tick, by combination of variants. */
   readonly answered: readonly AccuracyEstimate[];
-  /** Share of the requests of the last minute that were answered within the SLO's latency; null or missing: the load source does not know. */
-  readonly inTimeShare?: number | null;
+  /** How the requests of the last minute did; null or missing: the load source does not know. */
+  readonly lastMinute?: LastMinute | null;
   readonly pins: readonly StagePin[];
   readonly tuning: Tuning;
   readonly limits: Limits;

@@ -14,8 +14,9 @@ import type { PipelineBoard } from "./board.ts";
 import { withoutClockJump } from "./clock-jump.ts";
 import { conditionsOf } from "./conditions.ts";
 import type { ControlState } from "./control-state.ts";
-import { correct } from "./correction.ts";
 import { missingVariants, quarantine } from "./excluded.ts";
+import { learnAttainment } from "./feedback/attainment.ts";
+import { correct } from "./feedback/correction.ts";
 import { fittingState } from "./fitting-state.ts";
 import { planGiven, planWhenDue } from "./planning.ts";
 import { learnRows, learntFanOuts, withRowFactors } from "./rows/learn-rows.ts";
@@ -52,7 +53,7 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
   const after = { ...settled, servedOther: observeServedOther(known.servedOther, served, nowMs) };
   const estimated = estimatedAccuracy(given.pipeline, after.evidence);
   const left = leftCombinations(given.pipeline, after.evidence, after.remembered);
-  const fanOuts = learntFanOuts(given.pipeline, after, usable.inTimeShare);
+  const fanOuts = learntFanOuts(given.pipeline, after, usable.lastMinute);
   const conditions = conditionsOf(after, input, { estimated, left, served, fanOuts }, nowMs);
   return {
     state: { ...after, conditions },
@@ -69,6 +70,7 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
       reasons: reasonsOf(state, input, moved.reasons, nowMs),
       conditions,
       corrections: state.corrections,
+      attainmentFactor: state.attainmentFactor,
       fanOuts,
       estimated,
       served,
@@ -94,6 +96,7 @@ function decided(known: ControlState, input: TickInput, measured: Pipeline, nowM
   const observed: ControlState = {
     ...known,
     ...correct(known, input.pipeline, input.switchers),
+    attainmentFactor: learnAttainment(known, input, nowMs),
     quarantines: quarantine(known.quarantines, input.switchers, nowMs),
     missing: missingVariants(known.missing, input, nowMs),
     actuations: observeAll(known, input, nowMs),

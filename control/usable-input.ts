@@ -1,5 +1,6 @@
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { type Forecast, isRate, type LoadSample } from "../domain/load.ts";
+import type { Attained } from "../domain/load-report.ts";
 import { findStage, findVariant, type Pipeline, type Stage } from "../domain/pipeline.ts";
 import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import { podKey } from "./control-state.ts";
@@ -18,7 +19,7 @@ const MOST_ROWS = 1024;
  * are no counts are 0. Nothing after this has to expect NaN.
  */
 export function usableInput(input: TickInput): TickInput {
-  const { pipeline, forecast, load } = input;
+  const { pipeline, forecast, load, lastMinute } = input;
   const switchers = new Map<string, SwitcherView>();
   for (const view of input.switchers) {
     const stage = findStage(pipeline, view.stage);
@@ -29,6 +30,7 @@ export function usableInput(input: TickInput): TickInput {
     tuning: usableTuning(input.tuning),
     forecast: forecast && isForecast(forecast) ? forecast : null,
     load: load && isSample(load) ? load : null,
+    lastMinute: lastMinute && isAttained(lastMinute) && isAttained(lastMinute.recent ?? NONE_ENDED) ? lastMinute : null,
     switchers: [...switchers.values()],
     answered: input.answered.filter(estimate => isPossible(estimate) && isOf(pipeline, estimate.variants)),
     readyReplicas: Object.fromEntries(Object.entries(input.readyReplicas).map(([stage, n]) => [stage, count(n)])),
@@ -70,6 +72,12 @@ function isForecast(forecast: Forecast): boolean {
   return [...peakRps, ...intensityRps, ...rateRps, reactiveRps, riseRps].every(isRate);
 }
 
+const NONE_ENDED: Attained = { ended: 0, inTime: 0 };
+
+function isAttained({ ended, inTime }: Attained): boolean {
+  return isAmount(ended) && isAmount(inTime) && inTime <= ended;
+}
+
 function isSample(load: LoadSample): boolean {
   return isRate(load.rateRps) && Number.isFinite(load.atMs);
 }
@@ -82,14 +90,16 @@ function usableView(view: SwitcherView, stage: Stage): SwitcherView {
     ? view.serviceTimes
     : view.serviceTimes.filter(isServiceTime);
   const nack = view.nack && findVariant(stage, view.nack.variant) ? view.nack : null;
-  const { servedRows = 0, droppedRows = 0 } = view;
+  const { servedRows = 0, droppedRows = 0, timeFactor = 1, timedBatches = 0 } = view;
   const isUsable =
     batch === view.batch &&
     queuedRows === view.queuedRows &&
     serviceTimes === view.serviceTimes &&
     nack === view.nack &&
     count(servedRows) === servedRows &&
-    count(droppedRows) === droppedRows;
+    count(droppedRows) === droppedRows &&
+    timeFactor > 0 &&
+    count(timedBatches) === timedBatches;
   if (isUsable) return view;
   return {
     ...view,
@@ -99,6 +109,8 @@ function usableView(view: SwitcherView, stage: Stage): SwitcherView {
     nack,
     servedRows: count(servedRows),
     droppedRows: count(droppedRows),
+    timeFactor: timeFactor > 0 ? timeFactor : 1,
+    timedBatches: count(timedBatches),
   };
 }
 

@@ -70,11 +70,25 @@ export function shareInTime(lastMinute: LastMinute | null): number | null {
   return lastMinute !== null && lastMinute.ended > 0 ? lastMinute.inTime / lastMinute.ended : null;
 }
 
-/** How the requests that ended in the last minute did; those that clients sent wrong or did not wait for are left out. */
-export interface LastMinute {
+/** Requests that ended, and those of them that were answered with a result within the latency of the SLO. */
+export interface Attained {
   readonly ended: number;
-  /** Answered with a result within the latency of the SLO. */
   readonly inTime: number;
+}
+
+/**
+ * Whether fewer were answered in time than a share, by more than chance: two standard deviations of the number that may be late. Worked: of 100, where
+ * 99 % should be, at most 3 may be late.
+ */
+export function isBelow({ ended, inTime }: Attained, share: number): boolean {
+  const expected = (1 - share) * ended;
+  return ended - inTime > expected + 2 * Math.sqrt(expected * share);
+}
+
+/** How the requests that ended in the last minute did; those that clients sent wrong or did not wait for are left out. */
+export interface LastMinute extends Attained {
+  /** Those of the last ten seconds; missing: gateways of earlier versions don't say. */
+  readonly recent?: Attained;
   /** From the whole request to its result, a twentieth off at most; null: none had a result. */
   readonly latencyMs: { readonly p50: number; readonly p99: number } | null;
 }

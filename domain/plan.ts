@@ -22,6 +22,8 @@ export const REASONS = [
   "rising",
   /** The load has fallen below what may come: there are replicas for that, and variants for the load as it is. */
   "ahead",
+  /** Fewer requests were answered in time than plans said: they are for more than the load. */
+  "slo_missed",
   "capped_step",
   "capped_max_replicas",
   "capped_cores",

@@ -45,6 +45,9 @@ export function givenText(given: Given | null): { readonly heading: string; read
       : [
           `more replicas, as far as there may be, for the ${number(given.risenRps)} rps that may come; prices are without them`,
         ]),
+    ...(given.attainmentFactor === undefined
+      ? []
+      : [`${number(given.attainmentFactor)} times the load, as fewer requests were answered in time than plans said`]),
     ...(given.trial
       ? [
           `a trial until ${new Date(given.trial.untilMs).toISOString()}: ${Object.values(given.trial.variants).join(" → ")} may be right in up to ${percent(given.trial.mostAccuracy)} (${percent(given.trial.accuracy)} by estimate), the plan is in ${percent(given.trial.plannedAccuracy)}`,

@@ -12,6 +12,7 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   rising:
     "the load has outrun its forecast, now or a short while ago: there are replicas for what it goes on to if it rises as it did",
   ahead: "the load has fallen below what may come: replicas stay for that, variants are those for the load as it is",
+  slo_missed: "fewer requests were answered in time than plans said: they are for more than the load, for a while",
   capped_step: "replicas grow step by step",
   capped_max_replicas: "a stage has as many replicas as it may have",
   capped_cores: "all cores are used",

@@ -1,7 +1,9 @@
-import type { LastMinute } from "../domain/load-report.ts";
+import type { Attained, LastMinute } from "../domain/load-report.ts";
 import type { Outcome } from "./outcome.ts";
 
 const SECONDS = 60;
+/** The newest ones, which are told by themselves. */
+const RECENT_SECONDS = 10;
 /** Latencies are counted in steps of a tenth, from 1 ms to ten minutes; the last one has no end. */
 const STEP = 1.1;
 const STEPS = Math.ceil(Math.log(600_000) / Math.log(STEP)) + 1;
@@ -23,7 +25,7 @@ export class AnswerWindow {
     this.#second = Math.floor(nowMs / 1000);
   }
 
-  end(outcome: Outcome, latencyMs: number, nowMs: number): void {
+  end(outcome: Pick<Outcome, "kind">, latencyMs: number, nowMs: number): void {
     // What a client did wrong or did not wait for says nothing of the pipeline.
     if (outcome.kind === "invalid" || outcome.kind === "cancelled") return;
     this.#advance(nowMs);
@@ -36,12 +38,22 @@ export class AnswerWindow {
 
   report(nowMs: number): LastMinute {
     this.#advance(nowMs);
-    const sums = new Array<number>(WIDTH).fill(0);
-    for (const [i, count] of this.#counts.entries()) sums[i % WIDTH] = (sums[i % WIDTH] ?? 0) + count;
-    const steps = sums.slice(0, STEPS);
+    const steps = Array.from({ length: STEPS }, (_, step) => this.#sum(step, SECONDS));
     const served = steps.reduce((sum, count) => sum + count, 0);
     const latencyMs = served === 0 ? null : { p50: quantile(steps, served, 0.5), p99: quantile(steps, served, 0.99) };
-    return { ended: sums[ENDED] ?? 0, inTime: sums[IN_TIME] ?? 0, latencyMs };
+    return { ...this.#sumAttained(SECONDS), recent: this.#sumAttained(RECENT_SECONDS), latencyMs };
+  }
+
+  #sumAttained(seconds: number): Attained {
+    return { ended: this.#sum(ENDED, seconds), inTime: this.#sum(IN_TIME, seconds) };
+  }
+
+  /** The count of a step, or beside the steps, over the newest seconds. */
+  #sum(place: number, seconds: number): number {
+    let sum = 0;
+    for (let second = Math.max(0, this.#second - seconds + 1); second <= this.#second; second++)
+      sum += this.#counts[(second % SECONDS) * WIDTH + place] ?? 0;
+    return sum;
   }
 
   #count(index: number): void {

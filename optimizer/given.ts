@@ -31,6 +31,8 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly trial?: GivenTrial;
   /** The rate that it has replicas for, beyond the one that it was made for; missing: it has none for more. */
   readonly risenRps?: number;
+  /** Its rate is so many times the load, as fewer requests were answered in time than plans said; missing: once. */
+  readonly attainmentFactor?: number;
   /** Those of `excluded`, by stage, that pods have no model file of; missing: none. */
   readonly notInstalled?: Problem["excluded"];
 }
@@ -59,6 +61,7 @@ export function problemGiven(
     weights,
     rowFactors = {},
     risenRps: _risen,
+    attainmentFactor: _attainment,
     trial: _trial,
     notInstalled: _missing,
     ...given

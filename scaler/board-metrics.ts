@@ -60,6 +60,7 @@ function planGauges(gauge: MakeGauge): Add {
   const reactive = gauge("reactive_requests_per_second", "What is needed for the load as it is now");
   const rate = gauge("plan_requests_per_second", "Entry rate that the plan was made for");
   const shed = gauge("plan_shed_requests_per_second", "Entry rate that the plan can't serve");
+  const attainment = gauge("attainment_factor_ratio", "Plans are for so many times the load, as it is answered late");
   const feasible = gauge("plan_feasible", "1: the plan meets every constraint");
   const cores = gauge("plan_cores", "Cores of all planned replicas");
   const estimated = gauge("estimated_accuracy_ratio", "Share of recent answers that are right, by estimate");
@@ -87,6 +88,7 @@ function planGauges(gauge: MakeGauge): Add {
     if (board.served?.accuracy != null) served(labels, board.served.accuracy);
     if (!plan) return;
     rate(labels, plan.rateRps);
+    attainment(labels, board.attainmentFactor);
     shed(labels, plan.shedRps);
     feasible(labels, plan.feasible ? 1 : 0);
     cores(labels, plan.cores);

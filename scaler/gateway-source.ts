@@ -36,6 +36,7 @@ const reportSchema = z.object({
     .object({
       ended: count,
       inTime: count,
+      recent: z.object({ ended: count, inTime: count }).exactOptional(),
       latencyMs: z.object({ p50: z.number().min(0), p99: z.number().min(0) }).nullable(),
     })
     .nullable()

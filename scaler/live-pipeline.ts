@@ -15,7 +15,7 @@ export type LivePipeline = Readonly<Record<string, LiveStage>>;
 /** The input of a tick that comes from the cluster, and from the load source beside the load. */
 export type LiveInput = Pick<
   TickInput,
-  "bounds" | "scaling" | "readyReplicas" | "liveReplicas" | "unready" | "inTimeShare"
+  "bounds" | "scaling" | "readyReplicas" | "liveReplicas" | "unready" | "lastMinute"
 >;
 
 /** Where there is no Kubernetes. */

@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import type { PipelineBoard } from "../control/board.ts";
 import { VariscaleError } from "../domain/errors.ts";
-import { shareInTime } from "../domain/load-report.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { BoardStore } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
@@ -148,7 +147,7 @@ export class ControlLoop {
         return;
       }
       const { decisionId } = control;
-      const live = { ...(cluster?.live(key) ?? NO_LIVE), inTimeShare: shareInTime(source?.lastMinute ?? null) };
+      const live = { ...(cluster?.live(key) ?? NO_LIVE), lastMinute: source?.lastMinute ?? null };
       const views = registry.views(key, nowMs);
       control.observeAnswers(source?.takeAnswered() ?? []);
       const board = control.tick(source?.take() ?? [], views, nowMs, live, source?.staleAfterMs);

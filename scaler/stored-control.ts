@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { CONDITION_TYPES } from "../control/board.ts";
-import type { ControlState } from "../control/control-state.ts";
+import { type ControlState, MOST_ATTAINMENT_FACTOR } from "../control/control-state.ts";
 import { MAX_RUNGS, MOST_BELOW_FLOOR } from "../domain/assignment.ts";
 import { MAX_RATE_RPS } from "../domain/load.ts";
 import { partsSchema as parts, readPlanSchema as plan, readReasonsSchema as reasons } from "../domain/plan-schema.ts";
@@ -117,7 +117,9 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   missing: z.array(missing).max(10_000).default([]),
   actuations: z.record(word, actuation),
   corrections: z.record(word, z.number().positive().max(100)),
-  serviceSeen: z.record(z.string(), z.tuple([amount, amount, amount])),
+  // Earlier versions kept none of the two.
+  timedBatches: z.record(z.string(), count).default({}),
+  attainmentFactor: z.number().min(1).max(MOST_ATTAINMENT_FACTOR).default(1),
   rowEvidence: z
     .record(
       word,

@@ -67,6 +67,8 @@ const statusSchema = z.object({
     .array(z.object({ variant: word, state: word, reason: text, loadMs: amount, memoryMib: amount, shadowRows: count }))
     .max(200),
   missingVariants: variants,
+  timeFactor: amount,
+  timedBatches: count,
 });
 
 const ackSchema = z.object({ version, switchMs: amount });

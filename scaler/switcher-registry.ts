@@ -162,6 +162,7 @@ export function viewOf(switcher: Switcher, nowMs: number): SwitcherView {
     queueAgeMs: status?.queueAgeMs ?? 0,
     serviceTimes: status?.serviceTimes ?? [],
     ...(status && { servedRows: status.servedRows, droppedRows: status.droppedRows }),
+    ...(status && status.timedBatches > 0 && { timeFactor: status.timeFactor, timedBatches: status.timedBatches }),
     ...(shadowRows.length > 0 && {
       shadowRows: shadowRows.map(({ variant, shadowRows: rows }) => ({ variant, rows })),
     }),

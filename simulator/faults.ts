@@ -1,8 +1,10 @@
 /**
  * What fails for a while. `scalerDown`: no control loop, no answers to KEDA; what was said stays. `monitoringSilent`: no samples of the load.
  * `hpaStuck`: counts stay as they are, whatever is asked. `nodeLost`: the first node that runs pods is gone with them, and comes back empty.
+ * `slowMachine`: every batch that begins takes SLOWER times as long as was measured.
  */
-export const FAULT_KINDS = ["scalerDown", "monitoringSilent", "hpaStuck", "nodeLost"] as const;
+export const FAULT_KINDS = ["scalerDown", "monitoringSilent", "hpaStuck", "nodeLost", "slowMachine"] as const;
+export const SLOWER = 1.5;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export interface Fault {

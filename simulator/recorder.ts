@@ -1,3 +1,4 @@
+import { AnswerWindow } from "../gateway/answer-window.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 
 /** What happened to the requests that came within some time, and what it took to serve them. */
@@ -26,9 +27,13 @@ export interface Window extends Counts {
   readonly rows: readonly Map<string, number>[];
 }
 
+const SERVED = { kind: "served" } as const;
+
 /** Counts in windows of equal length, by when requests came; what came in the warm-up is left out. */
 export class Recorder {
   readonly windows: Window[] = [];
+  /** How requests of the last minute ended, whenever they came. */
+  readonly answers: AnswerWindow;
   readonly #fromMs: number;
   readonly #toMs: number;
   readonly #windowMs: number;
@@ -46,6 +51,7 @@ export class Recorder {
     this.#toMs = options.toMs;
     this.#windowMs = options.windowMs;
     this.#sloMs = options.sloMs;
+    this.answers = new AnswerWindow(options.sloMs, 0);
     const windows = Math.ceil((options.toMs - options.fromMs) / options.windowMs);
     for (let i = 0; i < windows; i++) this.windows.push(emptyWindow((i * options.windowMs) / 1000, options.stages));
   }
@@ -56,6 +62,7 @@ export class Recorder {
   }
 
   countAnswered(arrivedMs: number, latencyMs: number, accuracy: number): void {
+    this.answers.end(SERVED, latencyMs, arrivedMs + latencyMs);
     const window = this.#at(arrivedMs);
     if (!window) return;
     window.latency.add(latencyMs);
@@ -67,7 +74,8 @@ export class Recorder {
     }
   }
 
-  countFailed(arrivedMs: number, outcome: "dropped" | "lost"): void {
+  countFailed(arrivedMs: number, outcome: "dropped" | "lost", nowMs: number): void {
+    this.answers.end({ kind: outcome }, 0, nowMs);
     const window = this.#at(arrivedMs);
     if (window) window[outcome] += 1;
   }

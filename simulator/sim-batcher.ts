@@ -11,6 +11,8 @@ export interface SimBatcherOptions {
   readonly requests: RequestTable;
   /** Of service times. */
   readonly random: () => number;
+  /** How many times as long as measured a batch takes that begins now. */
+  readonly findSlowness: (nowMs: number) => number;
   /** Rows of a request were served by the stage's variant at `place`. @param isEnd they were the last ones of their call. */
   readonly onRows: (request: number, stage: number, rows: number, place: number, isEnd: boolean, nowMs: number) => void;
   /** The replica has sent the call back, as not even its lightest rung could serve it in time, or as the request's deadline has passed. */
@@ -72,7 +74,7 @@ export class SimBatcher {
   #run(replica: SimReplica, nowMs: number): void {
     const { ladder, waiting } = replica;
     if (ladder.rungs.length === 0) return;
-    const { random, events } = this.#options;
+    const { random, events, findSlowness } = this.#options;
     this.#removeEnded(replica);
     const expired = this.#takeExpired(replica, nowMs);
     const refused = this.#refuse(replica, nowMs);
@@ -86,7 +88,7 @@ export class SimBatcher {
       replica.running = batch;
       replica.runningSinceMs = nowMs;
       replica.freeAtMs = nowMs + (rung.batchMs[rows] as number);
-      const tookMs = gammaSample(meanMs[rows] as number, scv[rows] as number, random);
+      const tookMs = findSlowness(nowMs) * gammaSample(meanMs[rows] as number, scv[rows] as number, random);
       events.add(nowMs + tookMs, EVENT.batchDone, replica.id);
     }
     this.#tellRefused(replica, expired, nowMs);

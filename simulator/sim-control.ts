@@ -7,6 +7,7 @@ import { tick } from "../control/tick.ts";
 import { type Tuning, UNTUNED } from "../control/tuning.ts";
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import type { LoadSample } from "../domain/load.ts";
+import type { LastMinute } from "../domain/load-report.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { withMethod } from "../optimizer/accuracy.ts";
 import type { Limits } from "../optimizer/problem.ts";
@@ -33,6 +34,7 @@ export interface SimTelemetry {
   readonly sample: LoadSample | null;
   readonly switchers: readonly SwitcherView[];
   readonly answered: readonly AccuracyEstimate[];
+  readonly lastMinute: LastMinute;
   /** In the place of those that were measured; empty: these. */
   readonly accuracies: readonly CombinationAccuracy[];
 }
@@ -59,7 +61,7 @@ export class SimControl {
   }
 
   tick(known: SimTelemetry, desired: readonly number[], nowMs: number): PipelineBoard {
-    const { sample, switchers, answered, accuracies } = known;
+    const { sample, switchers, answered, lastMinute, accuracies } = known;
     const { forecasts, limits, tolerance, without } = this.#options;
     const pipeline = withAccuracies(this.#options.pipeline, accuracies);
     if (sample) forecasts.observe(sample);
@@ -85,6 +87,7 @@ export class SimControl {
         bounds: {},
         scaling,
         answered,
+        lastMinute,
         pins: [],
         tuning: this.tuning,
         limits,

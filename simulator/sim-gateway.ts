@@ -13,6 +13,8 @@ export interface SimGatewayOptions {
   readonly events: EventQueue;
   readonly recorder: Recorder;
   readonly answers: SimAnswers;
+  /** How many times as long as measured a batch takes that begins now. Missing: once. */
+  readonly findSlowness?: (nowMs: number) => number;
   /** A request is given up so long after it came. */
   readonly timeoutMs: number;
   /** Of service times, of fan-out and of balancing: each its own, so that a change of one leaves the others alone. */
@@ -68,6 +70,7 @@ export class SimGateway {
       events: options.events,
       requests: this.requests,
       random: options.random.service,
+      findSlowness: options.findSlowness ?? (() => 1),
       onRows: (request, stage, rows, place, isEnd, nowMs) => this.#rowsDone(request, stage, rows, place, isEnd, nowMs),
       onRefused: (call, replica, nowMs) => this.#tryElsewhere(call, replica, nowMs),
       onDrained: options.onDrained,
@@ -115,7 +118,7 @@ export class SimGateway {
           kept.push(entry);
           continue;
         }
-        this.#fail(entry.request, "dropped");
+        this.#fail(entry.request, "dropped", nowMs);
         this.requests.leave(entry.request);
       }
       this.#waiting[s] = kept;
@@ -128,7 +131,7 @@ export class SimGateway {
     for (const { call, rows } of this.batcher.empty(replica)) {
       const { request, isRetry } = call;
       if (this.requests.failed[request] === 0) {
-        if (isRetry) this.#fail(request, "lost");
+        if (isRetry) this.#fail(request, "lost", nowMs);
         else this.#send(request, replica.stage, rows, nowMs, null, true);
       }
       this.requests.leave(request);
@@ -142,7 +145,7 @@ export class SimGateway {
     if (!isOver) this.#options.recorder.countRefused(nowMs);
     if (requests.failed[request] === 0) {
       const isOnly = !this.open[by.stage]?.some(other => other !== by);
-      if (isRetry || isOnly || isOver) this.#fail(request, "dropped");
+      if (isRetry || isOnly || isOver) this.#fail(request, "dropped", nowMs);
       else this.#send(request, by.stage, rows, nowMs, by, true);
     }
     requests.leave(request);
@@ -236,16 +239,16 @@ export class SimGateway {
     const { recorder } = this.#options;
     const arrivedMs = requests.arrivedMs[request] as number;
     // The gateway has answered at the deadline that it was too late.
-    if (nowMs > (requests.deadlineMs[request] as number)) recorder.countFailed(arrivedMs, "dropped");
+    if (nowMs > (requests.deadlineMs[request] as number)) recorder.countFailed(arrivedMs, "dropped", nowMs);
     else recorder.countAnswered(arrivedMs, nowMs - arrivedMs + this.#overheadMs, this.#accuracy(request, nowMs));
     requests.end(request);
   }
 
-  #fail(request: number, outcome: "dropped" | "lost"): void {
+  #fail(request: number, outcome: "dropped" | "lost", nowMs: number): void {
     const { requests } = this;
     if (requests.failed[request] === 1) return;
     requests.failed[request] = 1;
-    this.#options.recorder.countFailed(requests.arrivedMs[request] as number, outcome);
+    this.#options.recorder.countFailed(requests.arrivedMs[request] as number, outcome, nowMs);
     requests.end(request);
   }
 

@@ -93,6 +93,8 @@ export class SimSwitcher {
       queueAgeMs: waiting.calls.reduce((most, { addedMs }) => Math.max(most, nowMs - addedMs), 0),
       // Read within the tick: nobody holds them while they go on.
       serviceTimes: [...replica.serviceTimes.values()],
+      timeFactor: replica.batchTimes.factor,
+      timedBatches: replica.batchTimes.batches,
       nack: null,
     };
   }

@@ -4,7 +4,7 @@ import type { LoadSample } from "../domain/load.ts";
 import { partSeed, seededRandom } from "../load/seeded-random.ts";
 import { ArrivalSource } from "./arrival-source.ts";
 import { EVENT, EventQueue } from "./event-queue.ts";
-import { Faults } from "./faults.ts";
+import { Faults, SLOWER } from "./faults.ts";
 import { addFirstEvents, CHECK_MS } from "./first-events.ts";
 import { openControl } from "./open-control.ts";
 import { Recorder } from "./recorder.ts";
@@ -73,6 +73,7 @@ export class Simulation {
       events: this.#events,
       recorder: this.#recorder,
       answers: this.#answers,
+      findSlowness: nowMs => (this.#faults.has("slowMachine", nowMs) ? SLOWER : 1),
       timeoutMs: options.timeoutMs ?? pipeline.slo.latencyMs,
       random: { service: random(1), rows: random(2), balance: random(3) },
       onDrained: (replica, nowMs) => this.#gone(replica, nowMs),
@@ -272,7 +273,8 @@ export class Simulation {
     const desired = pipeline.stages.map((_stage, s) => this.#cluster.desired(s));
     const startedMs = clockMs?.();
     const known = { sample: this.#sampleAt(nowMs), switchers: views, ...this.#answers.take(nowMs) };
-    const board = this.#control.tick(known, desired, wallMs);
+    const lastMinute = this.#recorder.answers.report(nowMs);
+    const board = this.#control.tick({ ...known, lastMinute }, desired, wallMs);
     if (startedMs !== undefined && clockMs) this.#tickMs.push(clockMs() - startedMs);
     this.#board = board;
     this.#cluster.publish(board, nowMs);

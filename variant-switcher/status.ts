@@ -1,4 +1,5 @@
 import { NO_VERSION, type Version } from "../domain/assignment.ts";
+import type { BatchTimes } from "../domain/serving/batch-times.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import type { Counters, ServiceTime } from "./counters.ts";
@@ -36,6 +37,9 @@ export interface SwitcherStatus {
   readonly memoryMiB: number;
   readonly serviceTimes: readonly ServiceTime[];
   readonly variants: readonly VariantStatus[];
+  /** Batches take so many times what was measured, and so many of them have told it since the start. */
+  readonly timeFactor: number;
+  readonly timedBatches: number;
 }
 
 export interface StatusSources {
@@ -45,6 +49,7 @@ export interface StatusSources {
   readonly missing: MissingFiles;
   readonly batcher: Batcher;
   readonly counters: Counters;
+  readonly times: BatchTimes;
   readonly isReady: () => boolean;
 }
 
@@ -69,6 +74,8 @@ export function switcherStatus(sources: StatusSources): SwitcherStatus {
     memoryMiB: process.memoryUsage.rss() / (1024 * 1024),
     serviceTimes: counters.serviceTimes(),
     variants: sources.config.variants.map(({ name }) => variantStatus(sources, name)),
+    timeFactor: sources.times.factor,
+    timedBatches: sources.times.batches,
   };
 }
 

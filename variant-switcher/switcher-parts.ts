@@ -51,6 +51,8 @@ export class SwitcherParts implements StatusSources {
   readonly config: SwitcherConfig;
   readonly registry: Registry;
   readonly counters: Counters;
+  /** How long batches take here, against what was measured. */
+  readonly times = new BatchTimes();
   readonly pool: SessionPool;
   readonly batcher: Batcher;
   readonly switching: Switching;
@@ -194,7 +196,7 @@ export class SwitcherParts implements StatusSources {
     return new Batcher({
       contract: this.config.contract,
       limits: this.config.queue,
-      ladder: new ReplicaLadder(this.config.variants, this.pool, new BatchTimes(), variant =>
+      ladder: new ReplicaLadder(this.config.variants, this.pool, this.times, variant =>
         findHeavier(this.switching.state, variant),
       ),
       isLoading: () => this.pool.isBusy,

@@ -12,6 +12,7 @@ import { type Circumstances, type Outcome, type RungModel, SLOT_MS, serveAlone }
 import { measureReal } from "./real.ts";
 import { PRICE_RULES, RULES, type Rule } from "./rules.ts";
 import { measureSimulated } from "./simulated.ts";
+import { measureSlowMachine } from "./slow-machine.ts";
 
 const PIPELINES = ["id-card", "video", "audio", "question-answering"];
 const SEEDS = [1, 2];
@@ -34,6 +35,7 @@ export async function ladderSuite({ only, rows, traces, isShort, isOneSeed }: Su
     rules: compareRules,
     choice: measureChoice,
     simulated: () => measureSimulated({ pipelines, traces, isShort }),
+    slow: () => measureSlowMachine({ pipelines, isShort }),
     mixes: () => measureMixes(pipelines, isShort),
     real: () => measureReal({ pipelines, rows, extent: isShort ? "short" : isOneSeed ? "oneSeed" : "whole" }),
   };

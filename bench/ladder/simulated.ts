@@ -16,7 +16,7 @@ import { boundInTime, listWays } from "./clairvoyant.ts";
 import { say } from "./player.ts";
 
 const SECONDS = 1200;
-const PAST_SECONDS = 6 * 3600;
+export const PAST_SECONDS = 6 * 3600;
 const SEED = 1;
 const PRODUCT = { name: "variscale", policy: "default", forecast: "variscale" } as const;
 const GENERATED = ["onOff", "mmpp", "flash"] as const;
@@ -104,7 +104,7 @@ function openLoads(folder: string | null, isShort: boolean): readonly Omit<Exper
 }
 
 /** The part of a load whose busiest second is two fifths through it, and up to six hours before that. */
-function cutBusiest({ startMs, ratesRps }: LoadTrace): Pick<ExperimentLoad, "load" | "before"> {
+export function cutBusiest({ startMs, ratesRps }: LoadTrace): Pick<ExperimentLoad, "load" | "before"> {
   const length = WARM_UP_SECONDS + SECONDS;
   const busiest = ratesRps.reduce((most, rate, at) => (rate > (ratesRps[most] ?? 0) ? at : most), 0);
   const place = busiest - WARM_UP_SECONDS - Math.round(0.4 * SECONDS);

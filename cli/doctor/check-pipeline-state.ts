@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BAD_WHEN_TRUE } from "../../control/board.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
 const condition = z.looseObject({ type: z.string(), status: z.boolean(), message: z.string().default("") });
@@ -20,8 +21,6 @@ export const pipelineStateSchema = z.looseObject({
 
 export type PipelineState = z.output<typeof pipelineStateSchema>;
 
-/** Where true is the bad case. */
-const NEGATIVE = new Set(["ActuationStuck", "AccuracyDrifted", "FanOutDrifted"]);
 const OF_SOURCE = ["LoadSourceAnswering", "MetricsAvailable", "LoadSourceWithoutWarnings"];
 /** Other checks tell of these by what they look at. */
 const TOLD_ELSEWHERE = new Set([...OF_SOURCE, "ActuationExact", "Ready"]);
@@ -39,6 +38,8 @@ const FIXES: Readonly<Record<string, string>> = {
   VariantsUsable: "mend what it names (file, hash, memory): the variant is tried again by itself",
   ServedAsPlanned:
     "`variscale top` shows both; see what it names: a pin in a pod, a model that can't be loaded, or a switch that takes long",
+  SloMissed:
+    "`variscale explain`, and `variscale_service_time_correction_ratio`: measure on these machines, or allow more replicas or cores",
   KubernetesWatched: RIGHTS,
   EventsWritten: RIGHTS,
   StatusWritten: RIGHTS,
@@ -84,7 +85,9 @@ function checkSource(
 }
 
 function checkConditions(conditions: readonly z.output<typeof condition>[], where: string): Finding[] {
-  const bad = conditions.filter(({ type, status }) => !TOLD_ELSEWHERE.has(type) && status === NEGATIVE.has(type));
+  const bad = conditions.filter(
+    ({ type, status }) => !TOLD_ELSEWHERE.has(type) && status === BAD_WHEN_TRUE.includes(type),
+  );
   if (bad.length === 0) return [ok("conditions", where, "the scaler complains of nothing")];
   return bad.map(({ type, message }) =>
     warn("conditions", where, `${type}: ${message}`, FIXES[type] ?? "see the scaler's log"),

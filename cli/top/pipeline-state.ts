@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BAD_WHEN_TRUE } from "../../control/board.ts";
 import { operatorPinSchema } from "../../domain/operator-pin.ts";
 import { formatKey, type PipelineKey } from "../../domain/pipeline.ts";
 import { partsSchema } from "../../domain/plan-schema.ts";
@@ -146,9 +147,6 @@ const NO_HISTORY = "/live?after=9999999999999999";
 export async function fetchState(client: ScalerClient, key: PipelineKey): Promise<PipelineState> {
   return stateOf(key, await client.get(key, NO_HISTORY, liveSchema));
 }
-
-/** Conditions that are fine when they do not hold. */
-const BAD_WHEN_TRUE = ["ActuationStuck", "AccuracyDrifted", "FanOutDrifted"];
 
 function stateOf(key: PipelineKey, live: Live): PipelineState {
   const { board, lastMinute } = live;

@@ -1,4 +1,5 @@
 import type { LoadSample } from "../../domain/load.ts";
+import { shareInTime } from "../../domain/load-report.ts";
 import { fanOutOf, type Pipeline, type Stage, withFanOutTimes } from "../../domain/pipeline.ts";
 import { findMainVariants } from "../../domain/plan.ts";
 import { changeOnce } from "../change-once.ts";
@@ -69,7 +70,7 @@ export function learnRows(
   const learnt = { ...state, rowEvidence, rowsSeen, variantRows, rowsLoadAtMs: load?.atMs ?? null };
   // Between two samples of the load nothing is adopted.
   if (!isKnown || elapsedMs === 0) return learnt;
-  const isInTime = isAnsweredInTime(input.inTimeShare);
+  const isInTime = isAnsweredInTime(input.lastMinute);
   return { ...learnt, rowFactors: adoptFactors(state.rowFactors, rowEvidence, isInTime, nowMs) };
 }
 
@@ -210,8 +211,8 @@ function isSettled({ ratios = [] }: RowEvidence): boolean {
   return Math.max(...values) <= (1 + SETTINGS.rowsFineStep) * Math.min(...values);
 }
 
-function isAnsweredInTime(share: TickInput["inTimeShare"]): boolean {
-  return (share ?? 0) >= SETTINGS.rowsInTime;
+function isAnsweredInTime(lastMinute: TickInput["lastMinute"]): boolean {
+  return (shareInTime(lastMinute ?? null) ?? 0) >= SETTINGS.rowsInTime;
 }
 
 function isDropping({ dropped, rows }: RowEvidence): boolean {
@@ -237,7 +238,7 @@ export function withRowFactors(pipeline: Pipeline, factors: ControlState["rowFac
 export function learntFanOuts(
   pipeline: Pipeline,
   { plan, rowEvidence, rowFactors }: ControlState,
-  inTimeShare: TickInput["inTimeShare"],
+  lastMinute: TickInput["lastMinute"],
 ): Readonly<Record<string, LearntFanOut>> {
   const planned = findMainVariants(plan);
   const learnt: Record<string, LearntFanOut> = {};
@@ -246,7 +247,7 @@ export function learntFanOuts(
     if (!seen) continue;
     const measured = fanOutOf(stage, planned[stage.upstream ?? ""] ?? null);
     const ratio = steadyRatio(seen, rowFactors[stage.name] ?? 1);
-    const isTrusted = ratio !== null && (ratio >= 1 || (isAnsweredInTime(inTimeShare) && !isDropping(seen)));
+    const isTrusted = ratio !== null && (ratio >= 1 || (isAnsweredInTime(lastMinute) && !isDropping(seen)));
     learnt[stage.name] = {
       measured,
       seen: isTrusted ? measured * ratio : null,

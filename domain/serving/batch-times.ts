@@ -36,12 +36,18 @@ export class BatchTimes {
   #lastMs = 0;
   readonly #delays = new DelayShares(HALF_LIFE_MS);
   #factor = 1;
+  #batches = 0;
   #longestDelayMs = 0;
   #usualDelayMs = 0;
 
   /** Batches take so many times what was measured, from 0.5 to 4. It is one number, as the machine differs, not its models. */
   get factor(): number {
     return this.#factor;
+  }
+
+  /** Batches that the factor was learnt from, since the start. */
+  get batches(): number {
+    return this.#batches;
   }
 
   /** Half of the time goes to batches that take so many milliseconds more than the factor times what was measured. Refusals count with these. */
@@ -70,6 +76,7 @@ export class BatchTimes {
     if (endedMs - this.#lastMs > LONGEST_PAUSE_MS) this.#ratios = new RecentValues(RECENT_RATIOS);
     this.#lastMs = endedMs;
     this.#ratios.add(ratio);
+    this.#batches += 1;
     const factor = Math.min(MOST_FACTOR, Math.max(LEAST_FACTOR, this.#ratios.median ?? 1));
     if (Math.abs(factor - this.#factor) >= FACTOR_STEP) this.#factor = Math.round(factor / FACTOR_STEP) * FACTOR_STEP;
   }

@@ -29,6 +29,7 @@ const lies: fc.Arbitrary<Partial<SwitcherView>> = fc.oneof(
   fc.record({ residentVariants: fc.constantFrom([], ["ghost"], ["heavy", "middle", "light"]) }),
   fc.record({ missingVariants: fc.constantFrom(["ghost"], ["middle"], ["heavy", "middle", "light"]) }),
   fc.record({ ready: fc.boolean() }),
+  fc.record({ timeFactor: nonsense, timedBatches: nonsense }),
   fc
     .record({ rows: nonsense, batches: nonsense, totalMs: nonsense })
     .map(times => ({ serviceTimes: [{ variant: "heavy", ...times }] })),

@@ -32,6 +32,7 @@ function board(replicasNow: number, more: Partial<PipelineBoard["stages"][number
     reasons: [],
     conditions: [],
     corrections: {},
+    attainmentFactor: 1,
     fanOuts: {},
     estimated: null,
     served: null,

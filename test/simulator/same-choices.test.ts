@@ -79,6 +79,7 @@ function simulateCalls(calls: readonly RecordedCall[]): Course {
     events,
     requests,
     random: seededRandom(SEED),
+    findSlowness: () => 1,
     onRows: () => undefined,
     onRefused: ({ request }) => void dropped.push(request),
     onDrained: () => undefined,

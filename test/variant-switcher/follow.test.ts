@@ -77,6 +77,30 @@ describe("Follow", () => {
     );
   });
 
+  it("reports how many times as long as measured its batches take, by how many, and nothing where none was measured", async () => {
+    const createPoints = (latencyMs: number) => ({ points: [{ batch: 1, latencyMs, scv: 0 }] });
+    const started = await start({
+      variants: [
+        // Nothing runs in a microsecond, and nothing that is so small for an hour.
+        { ...writeModel(folder.path, "a", affineModel(2, 1)), ...createPoints(0.001) },
+        { ...writeModel(folder.path, "b", affineModel(3, 5)), ...createPoints(3_600_000) },
+        writeModel(folder.path, "c", affineModel(10, 0)),
+      ],
+    });
+    const serve = async (counter: number, top: string, requests: number) => {
+      scaler.assign(counter, { top });
+      await scaler.untilAcked(counter);
+      for (let request = 0; request < requests; request += 1) await started.infer([1]);
+      const rows = (scaler.statuses.at(-1)?.servedRows ?? 0) + requests;
+      await until(() => scaler.statuses.at(-1)?.servedRows === rows, "reported");
+      const { timeFactor, timedBatches } = scaler.statuses.at(-1)!;
+      return [timeFactor, timedBatches];
+    };
+    assert.deepEqual(await serve(1, "c", 2), [1, 0]);
+    assert.deepEqual(await serve(2, "a", 3), [4, 3]);
+    assert.deepEqual(await serve(3, "b", 20), [0.5, 23]);
+  });
+
   it("nacks what it can't do with the code and the reason, and goes on serving", async () => {
     const bad = { ...writeModel(folder.path, "bad", affineModel(1, 1)), sha256: "0".repeat(64) };
     const config = affineConfig(folder.path);

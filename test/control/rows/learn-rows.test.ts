@@ -18,6 +18,8 @@ function serving(rows: Readonly<Record<string, number>>, dropped = 0): (story: S
   };
 }
 
+const ALL_IN_TIME = { ended: 1000, inTime: 1000, latencyMs: null };
+
 /** The fixture says: one row of `detect` for a request, four of `read` for each of these. */
 const AS_MEASURED = { detect: 20, read: 80 };
 
@@ -30,7 +32,7 @@ function readFactors(story: Story): Readonly<Record<string, number>> {
 describe("rows that requests make", () => {
   it("are learnt at the entry stage, planned with, and told where they are not as measured", () => {
     const story = new Story(twoStages());
-    story.input = { inTimeShare: 1 };
+    story.input = { lastMinute: ALL_IN_TIME };
     story.run(60, 20, serving(AS_MEASURED));
     const before = story.goalReplicas("read");
     const { seen: early, ...rest } = story.board.fanOuts["detect"] ?? {};
@@ -56,7 +58,7 @@ describe("rows that requests make", () => {
   it("come near the true number, wherever the last step of a tenth ended", () => {
     for (const rows of [0.65, 1.3, 1.6, 2, 2.2, 4]) {
       const story = new Story(twoStages());
-      story.input = { inTimeShare: 1 };
+      story.input = { lastMinute: ALL_IN_TIME };
       story.run(60, 20, serving(AS_MEASURED));
       story.run(360, 20, serving({ detect: 20 * rows, read: 80 * rows }));
       const { detect = 1 } = story.state.rowFactors;
@@ -78,7 +80,7 @@ describe("rows that requests make", () => {
     const fanOut = { default: 4, byUpstreamVariant: { light: 1 } };
     const stages = plain.stages.map(stage => (stage.name === "read" ? { ...stage, fanOut } : stage));
     const story = new Story({ ...plain, stages });
-    story.input = { inTimeShare: 1 };
+    story.input = { lastMinute: ALL_IN_TIME };
     const serve = serving({ detect: 20, read: 20 });
     story.run(150, 20, seen => {
       serve(seen);
@@ -102,11 +104,11 @@ describe("rows that requests make", () => {
     assert.equal(unknown.board.fanOuts["detect"]?.seen, null);
 
     const inTime = new Story(twoStages());
-    inTime.input = { inTimeShare: 1 };
+    inTime.input = { lastMinute: ALL_IN_TIME };
     assert.deepEqual(readFactors(inTime.run(150, 20, serving(fewer))), { detect: 0.5 });
 
     const dropping = new Story(twoStages());
-    dropping.input = { inTimeShare: 1 };
+    dropping.input = { lastMinute: ALL_IN_TIME };
     assert.deepEqual(readFactors(dropping.run(150, 20, serving(fewer, 1))), {});
   });
 
@@ -139,7 +141,7 @@ describe("rows that requests make", () => {
           const newestS = Math.floor(((story.nowMs + 1000) / 1000 - lagS) / scrapeS) * scrapeS;
           const known = Array.from({ length: scrapeS }, (_, i) => rates.get((newestS - i) * 1000) ?? slow);
           story.input = {
-            inTimeShare: 1,
+            lastMinute: ALL_IN_TIME,
             load: { atMs: newestS * 1000, rateRps: known.reduce((sum, rate) => sum + rate, 0) / scrapeS },
           };
           assert.deepEqual(readFactors(story), {});
@@ -154,7 +156,7 @@ describe("rows that requests make", () => {
   it("are as the file says at stages, and after stages, that no switcher is connected for", () => {
     for (const foreign of ["detect", "read"]) {
       const story = new Story(twoStages());
-      story.input = { inTimeShare: 1 };
+      story.input = { lastMinute: ALL_IN_TIME };
       const stages = ["detect", "read"].filter(name => name !== foreign);
       story.run(200, 20, () => {
         const serve = serving(AS_MEASURED);
@@ -170,17 +172,17 @@ describe("rows that requests make", () => {
 
   it("do not make plans smaller while the cluster counts more ready replicas than are connected", () => {
     const story = new Story(twoStages());
-    story.input = { inTimeShare: 1, liveReplicas: { detect: 99, read: 99 } };
+    story.input = { lastMinute: ALL_IN_TIME, liveReplicas: { detect: 99, read: 99 } };
     story.run(150, 20, serving({ detect: 10, read: 40 }));
     assert.deepEqual(readFactors(story), {});
   });
 
   it("are at least what the file says again once replicas are no longer seen", () => {
     const story = new Story(twoStages());
-    story.input = { inTimeShare: 1 };
+    story.input = { lastMinute: ALL_IN_TIME };
     story.run(150, 20, serving({ detect: 10, read: 40 }));
     assert.deepEqual(readFactors(story), { detect: 0.5 });
-    story.input = { inTimeShare: 1, liveReplicas: { detect: 99, read: 99 } };
+    story.input = { lastMinute: ALL_IN_TIME, liveReplicas: { detect: 99, read: 99 } };
     story.run(20, 20, serving({ detect: 10, read: 40 }));
     assert.deepEqual(readFactors(story), {});
   });

@@ -47,6 +47,12 @@ export interface Status {
    * Can't be loaded now: there is no model file of theirs in the model folder. Earlier versions don't say.
    */
   'missingVariants'?: (string)[];
+  /**
+   * Batches take so many times what was measured of their variants, from 0.5 to 4, and so many batches have told it, cumulative since the switcher
+   * started. Earlier versions don't say.
+   */
+  'timeFactor'?: (number | string);
+  'timedBatches'?: (number | string | Long);
 }
 
 /**
@@ -90,4 +96,10 @@ export interface Status__Output {
    * Can't be loaded now: there is no model file of theirs in the model folder. Earlier versions don't say.
    */
   'missingVariants': (string)[];
+  /**
+   * Batches take so many times what was measured of their variants, from 0.5 to 4, and so many batches have told it, cumulative since the switcher
+   * started. Earlier versions don't say.
+   */
+  'timeFactor': (number);
+  'timedBatches': (number);
 }

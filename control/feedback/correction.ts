@@ -1,0 +1,44 @@
+import type { Pipeline } from "../../domain/pipeline.ts";
+import { type ControlState, podKey } from "../control-state.ts";
+import { SETTINGS } from "../settings.ts";
+import type { SwitcherView } from "../switcher-view.ts";
+
+type Corrections = Pick<ControlState, "corrections" | "timedBatches">;
+
+/**
+ * Corrects measured service times by the factors that switchers report and choose their own batches with (`domain/serving/batch-times.ts`): one for
+ * each stage, shared by its variants, because it is the machine that differs, not the model.
+ */
+export function correct(state: ControlState, pipeline: Pipeline, switchers: readonly SwitcherView[]): Corrections {
+  const corrections: Record<string, number> = { ...state.corrections };
+  const timedBatches: Record<string, number> = {};
+  for (const { stage, pod, timedBatches: all } of switchers)
+    if (all !== undefined) timedBatches[podKey(stage, pod)] = all;
+  for (const { name } of pipeline.stages) {
+    const told = averageFactors(
+      state.timedBatches,
+      switchers.filter(({ stage }) => stage === name),
+    );
+    if (told === null) continue;
+    const old = corrections[name] ?? 1;
+    const weight = SETTINGS.correctionWeight * Math.min(1, told.batches / SETTINGS.correctionBatches);
+    corrections[name] = old + weight * (told.factor - old);
+  }
+  return { corrections, timedBatches };
+}
+
+/** Averages the factors of pods by the batches that they have run since the last tick; null where they have run none, or don't say. */
+function averageFactors(
+  before: ControlState["timedBatches"],
+  switchers: readonly SwitcherView[],
+): { readonly factor: number; readonly batches: number } | null {
+  let [batches, sum] = [0, 0];
+  for (const { stage, pod, timeFactor = 1, timedBatches = 0 } of switchers) {
+    // A pod that is new here, or counts from zero again, says nothing yet.
+    const more = Math.max(0, timedBatches - (before[podKey(stage, pod)] ?? timedBatches));
+    const weight = Math.min(more, SETTINGS.correctionMostBatches);
+    batches += weight;
+    sum += weight * Math.min(SETTINGS.correctionMax, Math.max(SETTINGS.correctionMin, timeFactor));
+  }
+  return batches > 0 ? { factor: sum / batches, batches } : null;
+}
