@@ -75,8 +75,9 @@ export const SUITES: Readonly<Record<string, Suite>> = {
       rules: { minutes: 4, about: "other rules on one replica, simulated" },
       choice: { minutes: 1, about: "the time of one choice" },
       simulated: {
-        minutes: 15,
-        about: "late or dropped requests under loads that change a lot, against a clairvoyant's",
+        minutes: 30,
+        about:
+          "late or dropped requests and cores under loads that change a lot, against a clairvoyant's and fixed variants",
       },
       slow: {
         minutes: 4,

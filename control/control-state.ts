@@ -14,6 +14,8 @@ export interface Demand {
   readonly risenRps?: number;
   /** The load as it was, without what may come. Missing: `rateRps`. */
   readonly nowRps?: number;
+  /** Quantiles of the rate that was forecast, in the order of RATE_QUANTILES. Missing: all are `rateRps`. */
+  readonly ratesRps?: readonly number[];
 }
 
 /** Replicas by stage that an HPA's formula gave by itself. */

@@ -1,9 +1,12 @@
-import { type Forecast, MAX_RATE_RPS, REACTIVE_SECONDS } from "../domain/load.ts";
+import { type Forecast, MAX_RATE_RPS, RATE_QUANTILES, REACTIVE_SECONDS } from "../domain/load.ts";
 import { POLICIES } from "../optimizer/policies.ts";
 import type { ControlState, Demand } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 import { forecastRps, quantileIndex, type Tuning } from "./tuning.ts";
+
+/** Planned for where there may be load but none is seen. */
+export const LEAST_RPS = 1e-3;
 
 /** Two deviations of the root of a Poisson rate over REACTIVE_SECONDS. */
 const CHANCE = 2 / (2 * Math.sqrt(REACTIVE_SECONDS));
@@ -56,7 +59,11 @@ export function withDemand(
   if (!forecast) return recent;
   const scale = (rps: number): number => Math.min(MAX_RATE_RPS, attainmentFactor * rps);
   const risenRps = findRisenRps(forecast, tuning);
-  const rates = { rateRps: scale(demandRps(forecast, tuning)), nowRps: scale(findNowRps(forecast, tuning)) };
+  const rates = {
+    rateRps: scale(demandRps(forecast, tuning)),
+    nowRps: scale(findNowRps(forecast, tuning)),
+    ratesRps: forecast.rateRps.map(scale),
+  };
   return extremeDemands([
     ...recent,
     { atMs: nowMs, ...rates, ...(risenRps !== null && { risenRps: scale(risenRps) }) },
@@ -68,12 +75,12 @@ export function findHighest(demands: readonly Demand[]): Rates {
   return demands.map(readRates).reduce(raise, NO_RATES);
 }
 
-type Rates = Required<Omit<Demand, "atMs">>;
+export type Rates = Required<Omit<Demand, "atMs">>;
 
-const NO_RATES: Rates = { rateRps: 0, risenRps: 0, nowRps: 0 };
+const NO_RATES: Rates = { rateRps: 0, risenRps: 0, nowRps: 0, ratesRps: RATE_QUANTILES.map(() => 0) };
 
-function readRates({ rateRps, risenRps = rateRps, nowRps = rateRps }: Demand): Rates {
-  return { rateRps, risenRps, nowRps };
+function readRates({ rateRps, risenRps = rateRps, nowRps = rateRps, ratesRps }: Demand): Rates {
+  return { rateRps, risenRps, nowRps, ratesRps: ratesRps ?? RATE_QUANTILES.map(() => rateRps) };
 }
 
 function raise(some: Rates, others: Rates): Rates {
@@ -81,7 +88,18 @@ function raise(some: Rates, others: Rates): Rates {
     rateRps: Math.max(some.rateRps, others.rateRps),
     risenRps: Math.max(some.risenRps, others.risenRps),
     nowRps: Math.max(some.nowRps, others.nowRps),
+    ratesRps: some.ratesRps.map((rate, at) => Math.max(rate, others.ratesRps[at] ?? 0)),
   };
+}
+
+/** Whether any of the rates is above all others. */
+function isAbove(rates: Rates, others: Rates): boolean {
+  return (
+    rates.rateRps > others.rateRps ||
+    rates.risenRps > others.risenRps ||
+    rates.nowRps > others.nowRps ||
+    rates.ratesRps.some((rate, at) => rate > (others.ratesRps[at] ?? 0))
+  );
 }
 
 /**
@@ -89,14 +107,13 @@ function raise(some: Rates, others: Rates): Rates {
  * later one is as high in every way, and one is as low. Worked: of 300 seconds of a load that varies about ten are left, of a steady one the newest.
  */
 export function extremeDemands(demands: readonly Demand[]): readonly Demand[] {
-  let highest: Rates = { rateRps: -1, risenRps: -1, nowRps: -1 };
+  let highest: Rates | null = null;
   let lowestRps = Number.POSITIVE_INFINITY;
   const kept = demands.toReversed().filter(demand => {
     const rates = readRates(demand);
-    const isHighest =
-      rates.rateRps > highest.rateRps || rates.risenRps > highest.risenRps || rates.nowRps > highest.nowRps;
+    const isHighest = highest === null || isAbove(rates, highest);
     const isLowest = rates.rateRps < lowestRps;
-    highest = raise(highest, rates);
+    highest = highest === null ? rates : raise(highest, rates);
     lowestRps = Math.min(lowestRps, rates.rateRps);
     return isHighest || isLowest;
   });

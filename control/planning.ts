@@ -10,8 +10,9 @@ import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
 import { mayServeLighter } from "./assignments/rungs.ts";
 import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
-import { findHighest, isFloored, withDemand } from "./demand.ts";
+import { findHighest, isFloored, LEAST_RPS, withDemand } from "./demand.ts";
 import { excludeBelowFloors, excludedVariants, findQuarantined, groupByStage, keepPossiblePins } from "./excluded.ts";
+import { choosePlannedRate } from "./expected/planned-rate.ts";
 import { isAttainmentTold } from "./feedback/attainment.ts";
 import { addReason, takeInPlace, withRise } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
@@ -22,8 +23,6 @@ import { isTuned, withTunedPins } from "./tuning.ts";
 const TICK_JITTER_MS = 250;
 /** They say how a plan was found, not what it has. */
 const OF_SEARCH: readonly Reason[] = ["optimal", "infeasible", "unproven"];
-/** Planned for where there may be load but none is seen. */
-const LEAST_RPS = 1e-3;
 
 /** The horizon that a forecast for this pipeline must have: the time to the next plan and until its replicas are ready. */
 export function planningHorizonMs(state: ControlState, pipeline: Pipeline): number {
@@ -41,25 +40,29 @@ export function planWhenDue(before: ControlState, input: TickInput, nowMs: numbe
   const { pins, excluded, bounds, limits } = untuned;
   const planInputs = `${JSON.stringify([pins, excluded, bounds, limits, input.tuning.pins, state.rowFactors])}${outlineOf(input.pipeline)}`;
   if (!input.forecast) return state.plan ? { ...state, planReasons: addReason(planReasons, "held_no_data") } : state;
-  const { nowRps, risenRps } = findHighest(demands);
+  const rates = findHighest(demands);
+  const { nowRps } = rates;
   if (!isDue(state, { rateRps: untuned.rateRps, nowRps }, planInputs, input, nowMs)) return state;
-  const problem = withTunedPins(untuned, input.tuning);
+  const demanded = withTunedPins(untuned, input.tuning);
+  const problem = { ...demanded, rateRps: choosePlannedRate(demanded, rates, input.tuning) };
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
   const best = optimize({ ...problem, recommended: mostOf(recommendations) });
   const stay = planSameVariants(problem, best);
   if (stay && !stay.feasible && isExcursion(problem, best, demands))
     return { ...state, recommendations, planReasons: addReason(planReasons, "held_excursion") };
+  // A load that does not rise goes on to no more than the demand, which is what was chosen from.
+  const risenRps = rates.risenRps > demanded.rateRps ? rates.risenRps : 0;
   const ahead = withRise(problem, chooseHeld(best, stay), risenRps);
   const plan = hasFallen(problem, nowRps) ? planFallen(problem, ahead, Math.max(nowRps, LEAST_RPS)) : ahead;
   const decisions = state.decisions + 1;
   return {
     ...state,
     plan,
-    planReasons: [...new Set([...plan.reasons, ...reasonsOf(problem, state, input, nowMs)])],
+    planReasons: [...new Set([...plan.reasons, ...reasonsOf(demanded, state, input, nowMs)])],
     planAtMs: nowMs,
     decisionId: `d-${input.epoch}-${decisions}`,
     planInputs,
-    plannedRps: problem.rateRps,
+    plannedRps: demanded.rateRps,
     decisions,
     recommendations,
   };
@@ -141,7 +144,7 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
   const { tuning } = input;
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
   const { plan, planReasons } = state;
-  const risenRps = planReasons.includes("rising") ? findHighest(state.demands).risenRps : problem.rateRps;
+  const risenRps = planReasons.includes("rising") ? findHighest(state.demands).risenRps : 0;
   return {
     ...givenOf(problem),
     ...(state.missing.length > 0 && { notInstalled: groupByStage(state.missing) }),
@@ -150,6 +153,7 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
     ...(Object.keys(state.rowFactors).length > 0 && { rowFactors: state.rowFactors }),
     ...(state.trial && { trial: trialGiven(state.trial) }),
     ...(plan && risenRps > plan.rateRps && { risenRps }),
+    ...(plan && !planReasons.includes("ahead") && plan.rateRps < problem.rateRps && { demandRps: problem.rateRps }),
     ...(isAttainmentTold(state) && { attainmentFactor: state.attainmentFactor }),
   };
 }

@@ -31,6 +31,8 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly trial?: GivenTrial;
   /** The rate that it has replicas for, beyond the one that it was made for; missing: it has none for more. */
   readonly risenRps?: number;
+  /** The rate that may come, which was more than what it was made for; missing: it was made for that. */
+  readonly demandRps?: number;
   /** Its rate is so many times the load, as fewer requests were answered in time than plans said; missing: once. */
   readonly attainmentFactor?: number;
   /** Those of `excluded`, by stage, that pods have no model file of; missing: none. */
@@ -61,6 +63,7 @@ export function problemGiven(
     weights,
     rowFactors = {},
     risenRps: _risen,
+    demandRps: _demand,
     attainmentFactor: _attainment,
     trial: _trial,
     notInstalled: _missing,

@@ -1,4 +1,7 @@
-/** The part `simulated`: requests of our pipelines that are late or dropped under loads that change a lot, against a clairvoyant's. */
+/**
+ * The part `simulated`: requests of our pipelines that are late or dropped under loads that change a lot, against a clairvoyant's; and what plans for
+ * expected rates with a ladder are worth against plans for the demand whose variants alone serve.
+ */
 import { NO_PAST } from "../../cli/simulate/past.ts";
 import { runAll } from "../../cli/simulate/run-all.ts";
 import type { CaseResult } from "../../cli/simulate/worker.ts";
@@ -9,6 +12,7 @@ import type { LoadTrace } from "../../load/load-trace.ts";
 import { ownCase } from "../experiments/e2-own-pipelines.ts";
 import { cutExcerpt, type ExperimentLoad, WARM_UP_SECONDS } from "../experiments/ipa-loads.ts";
 import { fittedLoad, ownPipeline } from "../experiments/own-pipelines.ts";
+import { mean } from "../experiments/report-parts.ts";
 import { type Figure, figure } from "../figure.ts";
 import { openBenchTraces } from "../load-traces.ts";
 import { rounded } from "../samples.ts";
@@ -37,28 +41,73 @@ export interface SimulatedCell {
   readonly clairvoyantPercent: number;
 }
 
+/** The product against the same where replicas serve the planned variant alone, and plans are for the demand. */
+export interface PlanningCell {
+  readonly name: string;
+  readonly morePoints: number;
+  readonly coresSavedPercent: number;
+}
+
 export async function measureSimulated({ pipelines, traces, isShort }: SimulatedOptions): Promise<Figure[]> {
   const loads = openLoads(traces, isShort);
   const cells: SimulatedCell[] = [];
+  const planning: PlanningCell[] = [];
   for (const name of isShort ? pipelines.slice(0, 1) : pipelines) {
     const file = ownPipeline(name);
     // Loads of one pipeline at a time: each has hours of history.
     const fitted: ExperimentLoad[] = [];
     for (const load of loads) fitted.push(await fittedLoad(file, { ...load, past: NO_PAST }, SEED));
-    const cases = fitted.map(load => ownCase(file, load, PRODUCT, SEED));
+    const cases = fitted.flatMap(load => {
+      const product = ownCase(file, load, PRODUCT, SEED);
+      const { pipeline } = product;
+      return [
+        product,
+        { ...product, pipeline: { ...pipeline, serving: { ...pipeline.serving, rule: "fixed" as const } } },
+      ];
+    });
+    const summaries: CaseResult["summary"][] = [];
     await runAll(cases, null, () => undefined, {
       onResult: (at, { summary }) => {
-        const given = cases[at] as (typeof cases)[number];
-        const cell = judge(`${name}/${fitted[at]?.name}`, given.pipeline, given.load, summary);
-        cells.push(cell);
-        say(
-          `${cell.name}: ${rounded(cell.missedPercent)} % late or dropped of ${summary.offered}, clairvoyant ${rounded(cell.clairvoyantPercent)} %; ${rounded(100 * summary.effectiveAccuracy)} % effective, ${rounded(summary.cores)} cores`,
-        );
+        summaries[at] = summary;
       },
     });
+    for (const [at, { name: loadName, load }] of fitted.entries()) {
+      const [product, fixed] = summaries.slice(2 * at);
+      if (!product || !fixed) continue;
+      const cell = judge(`${name}/${loadName}`, cases[2 * at]?.pipeline ?? file, load, product);
+      cells.push(cell);
+      const compared = comparePlanning(cell.name, product, fixed);
+      planning.push(compared);
+      say(
+        `${cell.name}: ${rounded(cell.missedPercent)} % late or dropped of ${product.offered}, clairvoyant ${rounded(cell.clairvoyantPercent)} %; ${rounded(100 * product.effectiveAccuracy)} % effective, ${rounded(product.cores)} cores; ${rounded(compared.morePoints)} points more and ${rounded(compared.coresSavedPercent)} % fewer cores than planned variants alone`,
+      );
+    }
   }
   const missing = [...GENERATED, ...RECORDED].filter(name => !loads.some(load => load.name === name));
-  return [createFigure(cells, missing)];
+  return [createFigure(cells, missing), ...createPlanningFigures(planning, missing)];
+}
+
+function comparePlanning(name: string, product: CaseResult["summary"], fixed: CaseResult["summary"]): PlanningCell {
+  return {
+    name,
+    morePoints: 100 * (product.effectiveAccuracy - fixed.effectiveAccuracy),
+    coresSavedPercent: 100 * (1 - product.cores / fixed.cores),
+  };
+}
+
+/** Figures of fewer loads than there are do not count. */
+export function createPlanningFigures(cells: readonly PlanningCell[], missing: readonly string[]): Figure[] {
+  const note = `mean of ${cells.length} cells, against the same where replicas serve the planned variant alone and plans are for the 0.95 quantile of the demand`;
+  const create = (name: string, what: string, read: (cell: PlanningCell) => number): Figure =>
+    figure(name, rounded(mean(cells.map(read))), {
+      against: Object.fromEntries(cells.map(cell => [cell.name, rounded(read(cell))])),
+      isWhole: missing.length === 0,
+      note: `${what}, ${note}`,
+    });
+  return [
+    create("ladder.simulated.coresSaved", "cores that are saved", cell => cell.coresSavedPercent),
+    create("ladder.simulated.morePoints", "points of effective accuracy", cell => cell.morePoints),
+  ];
 }
 
 /** A figure of fewer loads than there are does not count. */

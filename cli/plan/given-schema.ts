@@ -51,6 +51,7 @@ export const givenSchema: z.ZodType<Given> = z.object({
     })
     .exactOptional(),
   risenRps: z.number().min(0).exactOptional(),
+  demandRps: z.number().min(0).exactOptional(),
   attainmentFactor: z.number().min(1).max(100).exactOptional(),
   notInstalled: variants.exactOptional(),
   combine: z

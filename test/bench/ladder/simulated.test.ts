@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { createFigure } from "../../../bench/ladder/simulated.ts";
+import { createFigure, createPlanningFigures } from "../../../bench/ladder/simulated.ts";
 
 describe("the figure of simulated loads", () => {
   const cells = [
@@ -17,5 +17,26 @@ describe("the figure of simulated loads", () => {
     const { holds, note } = createFigure(cells, ["azureCode"]);
     assert.equal(holds, false);
     assert.match(note ?? "", /without azureCode$/);
+  });
+});
+
+describe("the figures of planning in simulations", () => {
+  const cells = [
+    { name: "video/onOff", morePoints: 0.5, coresSavedPercent: 20 },
+    { name: "video/flash", morePoints: -0.1, coresSavedPercent: 6 },
+  ];
+
+  it("are means over all cells, each of which is told", () => {
+    const [cores, points] = createPlanningFigures(cells, []);
+    assert.deepEqual([cores?.name, cores?.value, cores?.holds], ["ladder.simulated.coresSaved", 13, true]);
+    assert.deepEqual(cores?.against, { "video/onOff": 20, "video/flash": 6 });
+    assert.deepEqual([points?.name, points?.value, points?.holds], ["ladder.simulated.morePoints", 0.2, true]);
+  });
+
+  it("do not count where a load is missing", () => {
+    assert.deepEqual(
+      createPlanningFigures(cells, ["azureCode"]).map(({ holds }) => holds),
+      [false, false],
+    );
   });
 });

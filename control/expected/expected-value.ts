@@ -1,0 +1,139 @@
+import { mainPart, replicasOf } from "../../domain/configuration.ts";
+import { RATE_QUANTILES } from "../../domain/load.ts";
+import { fanOutOf, findVariant, type Pipeline, type Stage } from "../../domain/pipeline.ts";
+import { findMainVariants, type Plan } from "../../domain/plan.ts";
+import { throughputRps } from "../../domain/profile.ts";
+import { accuracyOf } from "../../optimizer/accuracy.ts";
+import { mixedAccuracy } from "../../optimizer/predict.ts";
+import type { Problem } from "../../optimizer/problem.ts";
+import { chooseRungs, hasOneRung, serveAlone } from "../assignments/rungs.ts";
+
+/** Replicas are busy for so much of the time where they mix variants: between two batches the rule leaves hardly any. */
+const MIX_UTILISATION = 0.97;
+/** More combinations of variants than this are not looked up one by one. */
+const MOST_COMBINATIONS = 256;
+/** A request that is missed costs so much more than one that is answered wrong, in answers. */
+const MISS_WEIGHT = 1;
+
+/** The worth of a plan over the rates that may come. */
+export interface Expected {
+  /** Share of the requests that are right and in time. */
+  readonly effectiveAccuracy: number;
+  /** Share of the requests that some variant can serve. */
+  readonly served: number;
+  readonly accuracy: number;
+  /** By the objective of the pipeline file, less what missed requests cost beside. */
+  readonly value: number;
+}
+
+/** A rung with what all replicas of a stage carry of it, in rows a second. */
+interface Carried {
+  readonly variant: string;
+  readonly rps: number;
+}
+
+/** The rows of a stage that its variants serve at one rate, and the share of its rows that all of them carry. */
+interface StageMix {
+  readonly shares: readonly { readonly variant: string; readonly share: number }[];
+  readonly served: number;
+}
+
+/**
+ * Expects what a plan is worth where its replicas mix variants batch by batch: over the quantiles of the rate, each with the probability that lies
+ * nearest to it. At each rate a stage serves by the two rungs next to what its replicas carry; the combinations of all stages are as accurate as they
+ * were measured, and what even the lightest rungs don't carry is missed.
+ *
+ * @param ratesRps quantiles of the rate, in the order of RATE_QUANTILES.
+ */
+export function expectValue(problem: Problem, plan: Plan, ratesRps: readonly number[]): Expected {
+  const { pipeline } = problem;
+  const { weights } = pipeline.objective;
+  const carried = listCarried(problem, plan);
+  const model = accuracyOf(pipeline);
+  let [accuracy, served, effectiveAccuracy] = [0, 0, 0];
+  for (const [at, rateRps] of ratesRps.entries()) {
+    const weight = WEIGHTS[at] ?? 0;
+    const mixes = mixStages(pipeline, carried, rateRps);
+    const right = mixedAccuracy(
+      model,
+      mixes.map(({ shares }) => shares),
+      MOST_COMBINATIONS,
+    );
+    const inTime = mixes.reduce((share, mix) => share * mix.served, 1);
+    accuracy += weight * right;
+    served += weight * inTime;
+    effectiveAccuracy += weight * right * inTime;
+  }
+  const costs = weights.accuracy * plan.effectiveAccuracy - plan.objective;
+  const value = weights.accuracy * (effectiveAccuracy - MISS_WEIGHT * (1 - served)) - costs;
+  return { effectiveAccuracy, served, accuracy, value };
+}
+
+/** The probability of each quantile: half of the way to the one before it and to the one behind it. */
+const WEIGHTS = RATE_QUANTILES.map((level, at) => {
+  const from = at === 0 ? 0 : ((RATE_QUANTILES[at - 1] as number) + level) / 2;
+  const to = at === RATE_QUANTILES.length - 1 ? 1 : ((RATE_QUANTILES[at + 1] as number) + level) / 2;
+  return to - from;
+});
+
+/** Lists for each stage the rows that its replicas carry by each rung, the most accurate first. */
+function listCarried(
+  { pipeline, pins, corrections, excluded, othersRps = {} }: Problem,
+  plan: Plan,
+): readonly Carried[][] {
+  const planned = findMainVariants(plan);
+  return pipeline.stages.map(stage => {
+    const own = plan.stages.find(other => other.stage === stage.name);
+    const top = own && mainPart(own);
+    if (!own || !top) return [];
+    const given = { planned, excluded: excluded[stage.name] ?? [] };
+    const isAlone = hasOneRung(pipeline, pins, stage.name);
+    const { rungs } = isAlone ? serveAlone(top) : chooseRungs(pipeline, stage, top, given);
+    const from = rungs.findIndex(({ variant }) => variant === top.variant);
+    return rungs.slice(from).flatMap(({ variant, maxBatch }): Carried[] => {
+      const profile = findVariant(stage, variant)?.profile;
+      if (!profile) return [];
+      const rps =
+        (MIX_UTILISATION * replicasOf(own) * throughputRps(profile, maxBatch)) / (corrections[stage.name] ?? 1);
+      return [{ variant, rps: Math.max(0, rps - (othersRps[stage.name] ?? 0)) }];
+    });
+  });
+}
+
+/** How the stages serve one rate, the rows of later ones by what serves the stages before them. */
+function mixStages({ stages }: Pipeline, carried: readonly Carried[][], rateRps: number): readonly StageMix[] {
+  const rowsRps = new Map<string, number>();
+  const mixes = new Map<string, StageMix>();
+  return stages.map((stage, s) => {
+    const upstream = stage.upstream === null ? undefined : mixes.get(stage.upstream);
+    const rows = (rowsRps.get(stage.upstream ?? "") ?? rateRps) * countRows(stage, upstream);
+    const mix = mixRungs(carried[s] ?? [], rows);
+    rowsRps.set(stage.name, rows);
+    mixes.set(stage.name, mix);
+    return mix;
+  });
+}
+
+function countRows(stage: Stage, upstream: StageMix | undefined): number {
+  if (!upstream) return fanOutOf(stage, null);
+  return upstream.shares.reduce((sum, { variant, share }) => sum + share * fanOutOf(stage, variant), 0);
+}
+
+/** The heaviest rung where it carries all rows, the two next to what is carried where it does not, and the lightest alone where even that does not. */
+function mixRungs(rungs: readonly Carried[], rowsRps: number): StageMix {
+  const at = rungs.findIndex(({ rps }) => rps >= rowsRps);
+  const lighter = at < 0 ? rungs.at(-1) : rungs[at];
+  if (!lighter) return { shares: [], served: 1 };
+  const heavier = at > 0 ? rungs[at - 1] : undefined;
+  const alone = { shares: [{ variant: lighter.variant, share: 1 }], served: at < 0 ? lighter.rps / rowsRps : 1 };
+  if (!heavier || heavier.rps <= 0) return alone;
+  // By the time of a row: together they take all the time that there is.
+  const share = (1 / rowsRps - 1 / lighter.rps) / (1 / heavier.rps - 1 / lighter.rps);
+  return {
+    shares: [
+      { variant: heavier.variant, share },
+      { variant: lighter.variant, share: 1 - share },
+    ],
+    served: 1,
+  };
+}

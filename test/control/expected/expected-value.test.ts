@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { expectValue } from "../../../control/expected/expected-value.ts";
+import { RATE_QUANTILES } from "../../../domain/load.ts";
+import { evaluate } from "../../../optimizer/evaluate.ts";
+import { type PipelineShape, pipelineOf, problemOf } from "../../optimizer/problems.ts";
+
+/** Batches of one row: a replica carries 9.7 rows a second by `heavy` and 38.8 by `light` where it is busy for 97 % of the time. */
+const ONE: PipelineShape = {
+  sloMs: 1000,
+  stages: [
+    {
+      name: "a",
+      variants: [
+        { name: "heavy", accuracy: 0.9, latencyMs: { 1: 100 } },
+        { name: "light", accuracy: 0.6, latencyMs: { 1: 25 } },
+      ],
+    },
+  ],
+};
+
+function always(rateRps: number): readonly number[] {
+  return RATE_QUANTILES.map(() => rateRps);
+}
+
+function expectAt(shape: PipelineShape, ratesRps: readonly number[], tops: readonly string[], replicas = 2) {
+  const problem = problemOf(pipelineOf(shape), 10);
+  const parts = tops.map((variant, s) => [
+    shape.stages[s]?.name ?? "",
+    { parts: [{ variant, batch: 1, replicas, share: 1 }] },
+  ]);
+  const plan = evaluate(problem, Object.fromEntries(parts));
+  const expected = expectValue(problem, plan, ratesRps);
+  return { ...expected, plan, weights: problem.pipeline.objective.weights };
+}
+
+function isNear(found: number, expected: number): void {
+  assert.ok(Math.abs(found - expected) < 1e-9, `${found} for ${expected}`);
+}
+
+describe("expectValue()", () => {
+  it("serves by the top what replicas carry of it, mixes the two rungs next to that, and misses what the lightest does not carry", () => {
+    isNear(expectAt(ONE, always(19.4), ["heavy"]).effectiveAccuracy, 0.9);
+    // A third of the rows by `heavy`: 38.8 · (100 / 3 + 2 · 25 / 3) ms are 1.94 s of two replicas.
+    isNear(expectAt(ONE, always(38.8), ["heavy"]).effectiveAccuracy, 0.7);
+    isNear(expectAt(ONE, always(77.6), ["heavy"]).effectiveAccuracy, 0.6);
+    const { effectiveAccuracy, served, accuracy } = expectAt(ONE, always(155.2), ["heavy"]);
+    isNear(served, 0.5);
+    isNear(accuracy, 0.6);
+    isNear(effectiveAccuracy, 0.3);
+    isNear(expectAt(ONE, always(0), ["heavy"]).effectiveAccuracy, 0.9);
+  });
+
+  it("serves nothing heavier than the top", () => {
+    isNear(expectAt(ONE, always(1), ["light"]).effectiveAccuracy, 0.6);
+  });
+
+  it("expects nothing lighter of a stage that is pinned", () => {
+    const problem = problemOf(pipelineOf(ONE), 10, {
+      pins: [{ stage: "a", variant: "heavy", batch: null, replicas: null }],
+    });
+    const plan = evaluate(problem, { a: { parts: [{ variant: "heavy", batch: 1, replicas: 2, share: 1 }] } });
+    isNear(expectValue(problem, plan, always(38.8)).effectiveAccuracy, 0.45);
+  });
+
+  it("weighs each quantile by what lies nearest to it", () => {
+    const rates = [1, 1, 1, 1, 1, 1, 38.8, 155.2];
+    // From 0.95 up to 0.97 it is 38.8 rps, and from there on 155.2.
+    const weights = [0.925, 0.97 - 0.925, 0.03] as const;
+    const { effectiveAccuracy, served } = expectAt(ONE, rates, ["heavy"]);
+    isNear(effectiveAccuracy, weights[0] * 0.9 + weights[1] * 0.7 + weights[2] * 0.3);
+    isNear(served, 1 - 0.5 * weights[2]);
+  });
+
+  it("takes what a plan costs from its value, and a missed request twice", () => {
+    const { value, plan, weights } = expectAt(ONE, always(155.2), ["heavy"]);
+    isNear(value, weights.accuracy * (0.3 - 0.5) - (weights.accuracy * plan.effectiveAccuracy - plan.objective));
+  });
+
+  it("has the accuracy of every combination by its share, and the rows of later stages by what serves before", () => {
+    const two: PipelineShape = {
+      sloMs: 1000,
+      method: "table",
+      combinations: [
+        [["heavy", "big"], 0.95],
+        [["heavy", "small"], 0.7],
+        [["light", "big"], 0.5],
+        [["light", "small"], 0.45],
+      ].map(([names, accuracy]) => ({
+        variants: { a: (names as string[])[0] ?? "", b: (names as string[])[1] ?? "" },
+        accuracy: accuracy as number,
+      })) as never,
+      stages: [
+        ...ONE.stages,
+        {
+          name: "b",
+          variants: [
+            { name: "big", accuracy: 0.9, latencyMs: { 1: 20 } },
+            { name: "small", accuracy: 0.6, latencyMs: { 1: 5 } },
+          ],
+          fanOutByUpstreamVariant: { heavy: 4, light: 1 },
+        },
+      ],
+    };
+    const { effectiveAccuracy } = expectAt(two, always(38.8), ["heavy", "big"]);
+    // A third of the requests makes four rows, the others one: 77.6 rows a second, of which two replicas carry 97 by `big`.
+    isNear(effectiveAccuracy, 0.95 / 3 + (2 * 0.5) / 3);
+    const busier = expectAt(two, always(58.2), ["heavy", "big"]);
+    // 1/58.2 s a row: a ninth by `heavy`, so 58.2 · (4 / 9 + 8 / 9) = 77.6 rows.
+    isNear(busier.effectiveAccuracy, 0.95 / 9 + (8 * 0.5) / 9);
+  });
+
+  it("never expects more of a load that is higher", () => {
+    const rate = fc.double({ min: 0.1, max: 500, noNaN: true });
+    fc.assert(
+      fc.property(fc.array(rate, { minLength: 2, maxLength: 10 }), fc.constantFrom("heavy", "light"), (rates, top) => {
+        const values = rates.toSorted((a, b) => a - b).map(rps => expectAt(ONE, always(rps), [top]).effectiveAccuracy);
+        for (const [at, value] of values.entries()) assert.ok(value <= (values[at - 1] ?? 1) + 1e-12);
+      }),
+    );
+  });
+});
