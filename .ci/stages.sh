@@ -64,27 +64,27 @@ tests() {
   counted "$1" $((SECONDS - start)) "$status"
 }
 
-# beside NAME MINUTES COMMAND…: as tests, but next to the stage that follows; what it prints is shown by joined, which waits for its end.
-# Without a build to share each would build, and remove what the other runs: then it is done before the stage that follows.
+# beside NAME MINUTES COMMAND…: as tests, but next to the stages that follow; what it prints is shown by `joined NAME`, which waits for its end.
+# Without a build to share each would build, and remove what the other runs: then it is done before the stages that follow.
+declare -A beside began
 beside() {
   if [ -z "${VARISCALE_BUILT:-}" ]; then
-    beside=''
     tests "$@"
     return
   fi
   printf '\n=== %s, beside what follows: %s\n' "$1" "${*:3}"
   timeout --kill-after=60 "$2m" "${@:3}" >"$logs/$1" 2>&1 &
-  beside=$! began=$EPOCHSECONDS
+  beside[$1]=$! began[$1]=$EPOCHSECONDS
 }
 
 joined() {
-  [ -n "$beside" ] || return 0
+  [ -n "${beside[$1]:-}" ] || return 0
   local status=0
-  wait "$beside" || status=$?
+  wait "${beside[$1]}" || status=$?
   printf '\n=== %s:\n' "$1"
   cat "$logs/$1"
   # It may have ended long before: its last word says when.
-  counted "$1" $(($(stat -c %Y "$logs/$1") - began)) "$status"
+  counted "$1" $(($(stat -c %Y "$logs/$1") - began[$1])) "$status"
 }
 
 # counted NAME SECONDS STATUS: by what mocha says at its end.

@@ -16,6 +16,8 @@ export interface Demand {
   readonly nowRps?: number;
   /** Quantiles of the rate that was forecast, in the order of RATE_QUANTILES. Missing: all are `rateRps`. */
   readonly ratesRps?: readonly number[];
+  /** Quantiles of the highest second that was forecast, without the chance of arrivals, in the order of QUANTILES. Missing: all are `rateRps`. */
+  readonly peaksRps?: readonly number[];
 }
 
 /** Replicas by stage that an HPA's formula gave by itself. */

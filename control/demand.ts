@@ -1,4 +1,4 @@
-import { type Forecast, MAX_RATE_RPS, RATE_QUANTILES, REACTIVE_SECONDS } from "../domain/load.ts";
+import { type Forecast, MAX_RATE_RPS, QUANTILES, RATE_QUANTILES, REACTIVE_SECONDS } from "../domain/load.ts";
 import { POLICIES } from "../optimizer/policies.ts";
 import type { ControlState, Demand } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
@@ -63,6 +63,7 @@ export function withDemand(
     rateRps: scale(demandRps(forecast, tuning)),
     nowRps: scale(findNowRps(forecast, tuning)),
     ratesRps: forecast.rateRps.map(scale),
+    peaksRps: forecast.intensityRps.map(scale),
   };
   return extremeDemands([
     ...recent,
@@ -77,10 +78,18 @@ export function findHighest(demands: readonly Demand[]): Rates {
 
 export type Rates = Required<Omit<Demand, "atMs">>;
 
-const NO_RATES: Rates = { rateRps: 0, risenRps: 0, nowRps: 0, ratesRps: RATE_QUANTILES.map(() => 0) };
+const NO_RATES: Rates = {
+  rateRps: 0,
+  risenRps: 0,
+  nowRps: 0,
+  ratesRps: RATE_QUANTILES.map(() => 0),
+  peaksRps: QUANTILES.map(() => 0),
+};
 
-function readRates({ rateRps, risenRps = rateRps, nowRps = rateRps, ratesRps }: Demand): Rates {
-  return { rateRps, risenRps, nowRps, ratesRps: ratesRps ?? RATE_QUANTILES.map(() => rateRps) };
+function readRates(demand: Demand): Rates {
+  const { rateRps, risenRps = rateRps, nowRps = rateRps } = demand;
+  const { ratesRps = RATE_QUANTILES.map(() => rateRps), peaksRps = QUANTILES.map(() => rateRps) } = demand;
+  return { rateRps, risenRps, nowRps, ratesRps, peaksRps };
 }
 
 function raise(some: Rates, others: Rates): Rates {
@@ -88,8 +97,13 @@ function raise(some: Rates, others: Rates): Rates {
     rateRps: Math.max(some.rateRps, others.rateRps),
     risenRps: Math.max(some.risenRps, others.risenRps),
     nowRps: Math.max(some.nowRps, others.nowRps),
-    ratesRps: some.ratesRps.map((rate, at) => Math.max(rate, others.ratesRps[at] ?? 0)),
+    ratesRps: raiseAll(some.ratesRps, others.ratesRps),
+    peaksRps: raiseAll(some.peaksRps, others.peaksRps),
   };
+}
+
+function raiseAll(some: readonly number[], others: readonly number[]): readonly number[] {
+  return some.map((rate, at) => Math.max(rate, others[at] ?? 0));
 }
 
 /** Whether any of the rates is above all others. */
@@ -98,7 +112,8 @@ function isAbove(rates: Rates, others: Rates): boolean {
     rates.rateRps > others.rateRps ||
     rates.risenRps > others.risenRps ||
     rates.nowRps > others.nowRps ||
-    rates.ratesRps.some((rate, at) => rate > (others.ratesRps[at] ?? 0))
+    rates.ratesRps.some((rate, at) => rate > (others.ratesRps[at] ?? 0)) ||
+    rates.peaksRps.some((rate, at) => rate > (others.peaksRps[at] ?? 0))
   );
 }
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CONDITION_TYPES } from "../control/board.ts";
 import { type ControlState, MOST_ATTAINMENT_FACTOR } from "../control/control-state.ts";
 import { MAX_RUNGS, MOST_BELOW_FLOOR } from "../domain/assignment.ts";
-import { MAX_RATE_RPS, RATE_QUANTILES } from "../domain/load.ts";
+import { MAX_RATE_RPS, QUANTILES, RATE_QUANTILES } from "../domain/load.ts";
 import { partsSchema as parts, readPlanSchema as plan, readReasonsSchema as reasons } from "../domain/plan-schema.ts";
 
 const count = z.int().min(0);
@@ -113,6 +113,7 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
         risenRps: rate.exactOptional(),
         nowRps: rate.exactOptional(),
         ratesRps: z.array(rate).length(RATE_QUANTILES.length).exactOptional(),
+        peaksRps: z.array(rate).length(QUANTILES.length).exactOptional(),
       }),
     )
     .max(10_000),

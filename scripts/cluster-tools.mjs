@@ -15,8 +15,17 @@ const sources = join(root, "test/cluster/tools");
 const LEAST_GO = [1, 26];
 const REPORT_EVERY_MS = 15_000;
 
-/** Without cgo all modules share what Go has built, and the programs need no library of the machine. */
-const GO_ENV = { CGO_ENABLED: "0", GOFLAGS: "-buildvcs=false -mod=readonly", GOTOOLCHAIN: "local", GOWORK: "off" };
+/**
+ * Without cgo all modules share what Go has built, and the programs need no library of the machine. A compiler that collects its garbage less often
+ * takes a sixth less time.
+ */
+const GO_ENV = {
+  GOGC: "400",
+  CGO_ENABLED: "0",
+  GOFLAGS: "-buildvcs=false -mod=readonly",
+  GOTOOLCHAIN: "local",
+  GOWORK: "off",
+};
 
 /** `copy`: folders of a module, [module, folder there, name here]. `version`: what the programs must say that they are. */
 const MODULES = {

@@ -1,5 +1,5 @@
 import { mainPart, replicasOf } from "../../domain/configuration.ts";
-import { RATE_QUANTILES } from "../../domain/load.ts";
+import { QUANTILES, RATE_QUANTILES } from "../../domain/load.ts";
 import { fanOutOf, findVariant, type Pipeline, type Stage } from "../../domain/pipeline.ts";
 import { findMainVariants, type Plan } from "../../domain/plan.ts";
 import { throughputRps } from "../../domain/profile.ts";
@@ -7,6 +7,7 @@ import { accuracyOf } from "../../optimizer/accuracy.ts";
 import { mixedAccuracy } from "../../optimizer/predict.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import { chooseRungs, hasOneRung, serveAlone } from "../assignments/rungs.ts";
+import { LEAST_RPS, type Rates } from "../demand.ts";
 
 /** Replicas are busy for so much of the time where they mix variants: between two batches the rule leaves hardly any. */
 const MIX_UTILISATION = 0.97;
@@ -14,6 +15,9 @@ const MIX_UTILISATION = 0.97;
 const MOST_COMBINATIONS = 256;
 /** A request that is missed costs so much more than one that is answered wrong, in answers. */
 const MISS_WEIGHT = 1;
+
+/** The rates that may come: quantiles of the mean rate and of the highest second. */
+export type Likely = Pick<Rates, "ratesRps" | "peaksRps">;
 
 /** The worth of a plan over the rates that may come. */
 export interface Expected {
@@ -39,42 +43,47 @@ interface StageMix {
 }
 
 /**
- * Expects what a plan is worth where its replicas mix variants batch by batch: over the quantiles of the rate, each with the probability that lies
- * nearest to it. At each rate a stage serves by the two rungs next to what its replicas carry; the combinations of all stages are as accurate as they
- * were measured, and what even the lightest rungs don't carry is missed.
- *
- * @param ratesRps quantiles of the rate, in the order of RATE_QUANTILES.
+ * Expects what a plan is worth where its replicas mix variants batch by batch: over the quantiles of the rate, each with the requests that come at it
+ * and the probability that lies nearest to it. Of a load that comes in bursts nearly all requests come at the highest rates. At each rate a stage serves
+ * by the two rungs next to what its replicas carry; the combinations of all stages are as accurate as they were measured. What even the lightest
+ * rungs don't carry is missed: it is expected over the quantiles of the highest second, as a mean over seconds hides short bursts.
  */
-export function expectValue(problem: Problem, plan: Plan, ratesRps: readonly number[]): Expected {
+export function expectValue(problem: Problem, plan: Plan, { ratesRps, peaksRps }: Likely): Expected {
   const { pipeline } = problem;
   const { weights } = pipeline.objective;
   const carried = listCarried(problem, plan);
   const model = accuracyOf(pipeline);
-  let [accuracy, served, effectiveAccuracy] = [0, 0, 0];
-  for (const [at, rateRps] of ratesRps.entries()) {
-    const weight = WEIGHTS[at] ?? 0;
-    const mixes = mixStages(pipeline, carried, rateRps);
-    const right = mixedAccuracy(
-      model,
-      mixes.map(({ shares }) => shares),
-      MOST_COMBINATIONS,
-    );
-    const inTime = mixes.reduce((share, mix) => share * mix.served, 1);
-    accuracy += weight * right;
-    served += weight * inTime;
-    effectiveAccuracy += weight * right * inTime;
-  }
+  const findAccuracy = (rateRps: number): number => {
+    const shares = mixStages(pipeline, carried, rateRps).map(mix => mix.shares);
+    return mixedAccuracy(model, shares, MOST_COMBINATIONS);
+  };
+  const findServed = (rateRps: number): number =>
+    mixStages(pipeline, carried, rateRps).reduce((share, mix) => share * mix.served, 1);
+  const accuracy = averageRequests(ratesRps, RATE_QUANTILES, findAccuracy);
+  const served = averageRequests(peaksRps, QUANTILES, findServed);
   const costs = weights.accuracy * plan.effectiveAccuracy - plan.objective;
-  const value = weights.accuracy * (effectiveAccuracy - MISS_WEIGHT * (1 - served)) - costs;
-  return { effectiveAccuracy, served, accuracy, value };
+  const value = weights.accuracy * (accuracy * served - MISS_WEIGHT * (1 - served)) - costs;
+  return { effectiveAccuracy: accuracy * served, served, accuracy, value };
 }
 
-/** The probability of each quantile: half of the way to the one before it and to the one behind it. */
-const WEIGHTS = RATE_QUANTILES.map((level, at) => {
-  const from = at === 0 ? 0 : ((RATE_QUANTILES[at - 1] as number) + level) / 2;
-  const to = at === RATE_QUANTILES.length - 1 ? 1 : ((RATE_QUANTILES[at + 1] as number) + level) / 2;
+/** The mean over requests of what depends on the rate, whose quantiles are known at these levels. */
+function averageRequests(
+  ratesRps: readonly number[],
+  levels: readonly number[],
+  find: (rateRps: number) => number,
+): number {
+  const requests = levels.map((_, at) => Math.max(LEAST_RPS, ratesRps[at] ?? 0) * findProbability(levels, at));
+  const all = requests.reduce((sum, count) => sum + count, 0);
+  return requests.reduce((sum, count, at) => sum + (count / all) * find(ratesRps[at] ?? 0), 0);
+}
+
+/** The probability of a quantile: half of the way to the one before it and to the one behind it. */
+function findProbability(levels: readonly number[], at: number): number {
+  const level = levels[at] ?? 0;
+  const from = at === 0 ? 0 : ((levels[at - 1] ?? 0) + level) / 2;
+  const to = at === levels.length - 1 ? 1 : ((levels[at + 1] ?? 1) + level) / 2;
   return to - from;
-});
+}
 
 /** Lists for each stage the rows that its replicas carry by each rung, the most accurate first. */
 function listCarried(

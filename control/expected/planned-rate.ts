@@ -18,7 +18,7 @@ const LEAST_STEP = 1.03;
  * that costs less than what lighter variants lose. A plan that is not expected to serve the share of the requests in time that the SLO asks for
  * gives way to a larger one. Where no plan meets every constraint it is the demand.
  */
-export function choosePlannedRate(problem: Problem, { nowRps, ratesRps }: Rates, tuning: Tuning): number {
+export function choosePlannedRate(problem: Problem, { nowRps, ratesRps, peaksRps }: Rates, tuning: Tuning): number {
   const demandRps = problem.rateRps;
   if (!isExpected(problem, tuning)) return demandRps;
   const nodes = ratesRps.map((rateRps, at) => (at < MEDIAN ? rateRps : Math.max(rateRps, nowRps)));
@@ -29,7 +29,7 @@ export function choosePlannedRate(problem: Problem, { nowRps, ratesRps }: Rates,
   for (const rateRps of [demandRps, ...tried]) {
     const plan = optimize({ ...problem, rateRps, runnerUp: false });
     if (!plan.feasible) continue;
-    const { value, served, accuracy } = expectValue(problem, plan, nodes);
+    const { value, served, accuracy } = expectValue(problem, plan, { ratesRps: nodes, peaksRps });
     const { slo, objective } = problem.pipeline;
     const isEnough = served >= slo.quantile && accuracy >= (objective.minAccuracy ?? 0);
     if ((isEnough || rateRps === demandRps) && value > best.value) best = { rateRps, value };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { expectValue } from "../../../control/expected/expected-value.ts";
-import { RATE_QUANTILES } from "../../../domain/load.ts";
+import { expectValue, type Likely } from "../../../control/expected/expected-value.ts";
+import { QUANTILES, RATE_QUANTILES } from "../../../domain/load.ts";
 import { evaluate } from "../../../optimizer/evaluate.ts";
 import { type PipelineShape, pipelineOf, problemOf } from "../../optimizer/problems.ts";
 
@@ -20,18 +20,18 @@ const ONE: PipelineShape = {
   ],
 };
 
-function always(rateRps: number): readonly number[] {
-  return RATE_QUANTILES.map(() => rateRps);
+function always(rateRps: number): Likely {
+  return { ratesRps: RATE_QUANTILES.map(() => rateRps), peaksRps: QUANTILES.map(() => rateRps) };
 }
 
-function expectAt(shape: PipelineShape, ratesRps: readonly number[], tops: readonly string[], replicas = 2) {
+function expectAt(shape: PipelineShape, likely: Likely, tops: readonly string[], replicas = 2) {
   const problem = problemOf(pipelineOf(shape), 10);
   const parts = tops.map((variant, s) => [
     shape.stages[s]?.name ?? "",
     { parts: [{ variant, batch: 1, replicas, share: 1 }] },
   ]);
   const plan = evaluate(problem, Object.fromEntries(parts));
-  const expected = expectValue(problem, plan, ratesRps);
+  const expected = expectValue(problem, plan, likely);
   return { ...expected, plan, weights: problem.pipeline.objective.weights };
 }
 
@@ -64,13 +64,23 @@ describe("expectValue()", () => {
     isNear(expectValue(problem, plan, always(38.8)).effectiveAccuracy, 0.45);
   });
 
-  it("weighs each quantile by what lies nearest to it", () => {
-    const rates = [1, 1, 1, 1, 1, 1, 38.8, 155.2];
-    // From 0.95 up to 0.97 it is 38.8 rps, and from there on 155.2.
-    const weights = [0.925, 0.97 - 0.925, 0.03] as const;
-    const { effectiveAccuracy, served } = expectAt(ONE, rates, ["heavy"]);
-    isNear(effectiveAccuracy, weights[0] * 0.9 + weights[1] * 0.7 + weights[2] * 0.3);
-    isNear(served, 1 - 0.5 * weights[2]);
+  it("weighs each quantile by the probability that lies nearest to it, and by the requests that come at its rate", () => {
+    const ratesRps = [1, 1, 1, 1, 1, 1, 38.8, 77.6];
+    // It is 38.8 rps from 0.925 to 0.97, and 77.6 from there on.
+    const requests = [0.925 * 1, 0.045 * 38.8, 0.03 * 77.6] as const;
+    const all = requests[0] + requests[1] + requests[2];
+    const { accuracy } = expectAt(ONE, { ...always(1), ratesRps }, ["heavy"]);
+    isNear(accuracy, (requests[0] * 0.9 + requests[1] * 0.7 + requests[2] * 0.6) / all);
+  });
+
+  it("misses what the lightest does not carry of the highest second, whatever the mean rate is", () => {
+    const peaksRps = [10, 20, 77.6, 155.2];
+    const requests = [0.7 * 10, 0.225 * 20, 0.045 * 77.6, 0.03 * 155.2] as const;
+    const all = requests.reduce((sum, count) => sum + count, 0);
+    const { served, accuracy, effectiveAccuracy } = expectAt(ONE, { ...always(1), peaksRps }, ["heavy"]);
+    isNear(served, 1 - (0.5 * requests[3]) / all);
+    isNear(accuracy, 0.9);
+    isNear(effectiveAccuracy, 0.9 * served);
   });
 
   it("takes what a plan costs from its value, and a missed request twice", () => {

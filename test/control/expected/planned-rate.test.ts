@@ -12,7 +12,13 @@ import { certain, Story } from "../story.ts";
 
 const DEMAND_RPS = 60;
 /** The highest second may be one of 60 requests; the rate is one of 20, and hardly ever of more than 30. */
-const RATES: Rates = { rateRps: DEMAND_RPS, risenRps: 0, nowRps: 19, ratesRps: [18, 18, 19, 20, 21, 23, 26, 30] };
+const RATES: Rates = {
+  rateRps: DEMAND_RPS,
+  risenRps: 0,
+  nowRps: 19,
+  ratesRps: [18, 18, 19, 20, 21, 23, 26, 30],
+  peaksRps: [30, 55, 60, 70],
+};
 
 function choose(pipeline: Pipeline = twoStages(), rates: Partial<Rates> = {}, more: Partial<Problem> = {}): number {
   return choosePlannedRate(problemOf(pipeline, DEMAND_RPS, more), { ...RATES, ...rates }, UNTUNED);
@@ -42,9 +48,9 @@ describe("choosePlannedRate()", () => {
     // One replica of `read` carries 4 rows of 250 requests by `light`; plans for 20 rps have one or two, and costs of cores decide all else.
     const pipeline = twoStages({ objective: { weights: { accuracy: 0.01, cost: 1, batch: 0, switch: 0 } } });
     const problem = problemOf(pipeline, 500);
-    const calm = { ...RATES, rateRps: 500, ratesRps: [20, 20, 20, 20, 20, 20, 20, 20] };
+    const calm = { ...RATES, rateRps: 500, ratesRps: [20, 20, 20, 20, 20, 20, 20, 20], peaksRps: [20, 20, 20, 20] };
     assert.equal(choosePlannedRate(problem, calm, UNTUNED), 20);
-    const rising = { ...calm, ratesRps: [20, 20, 20, 20, 400, 450, 480, 500] };
+    const rising = { ...calm, peaksRps: [20, 450, 480, 500] };
     assert.ok(choosePlannedRate(problem, rising, UNTUNED) > 400);
   });
 
