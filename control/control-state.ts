@@ -109,6 +109,8 @@ export interface ControlState {
   readonly planInputs: string;
   /** The rate that the plan's replicas are for; null: the plan's own. */
   readonly plannedRps: number | null;
+  /** The demand that this rate was chosen from; null: it was the plan's own. */
+  readonly demandRps: number | null;
   /** Of the hold window, oldest first: the newest, and those that were higher or lower than all after them. */
   readonly demands: readonly Demand[];
   /** Of the HPA's stabilisation window; empty where the policy is not `reactive`. */
@@ -169,6 +171,7 @@ export function initialState(epoch: number): ControlState {
     decisionId: null,
     planInputs: "",
     plannedRps: null,
+    demandRps: null,
     demands: [],
     recommendations: [],
     lastArrivalMs: null,

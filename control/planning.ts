@@ -62,7 +62,8 @@ export function planWhenDue(before: ControlState, input: TickInput, nowMs: numbe
     planAtMs: nowMs,
     decisionId: `d-${input.epoch}-${decisions}`,
     planInputs,
-    plannedRps: demanded.rateRps,
+    plannedRps: problem.rateRps,
+    demandRps: demanded.rateRps,
     decisions,
     recommendations,
   };
@@ -143,8 +144,9 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
   const areFew = accuracies.length > 0 && accuracies.length <= SETTINGS.mostRecordedAccuracies;
   const { tuning } = input;
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
-  const { plan, planReasons } = state;
-  const risenRps = planReasons.includes("rising") ? findHighest(state.demands).risenRps : 0;
+  const { plan, planReasons, demands } = state;
+  const plannedRps = state.plannedRps ?? plan?.rateRps ?? 0;
+  const risenRps = planReasons.includes("rising") ? findHighest(demands).risenRps : plannedRps;
   return {
     ...givenOf(problem),
     ...(state.missing.length > 0 && { notInstalled: groupByStage(state.missing) }),
@@ -153,7 +155,7 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
     ...(Object.keys(state.rowFactors).length > 0 && { rowFactors: state.rowFactors }),
     ...(state.trial && { trial: trialGiven(state.trial) }),
     ...(plan && risenRps > plan.rateRps && { risenRps }),
-    ...(plan && !planReasons.includes("ahead") && plan.rateRps < problem.rateRps && { demandRps: problem.rateRps }),
+    ...(plan && plannedRps < problem.rateRps && { demandRps: problem.rateRps }),
     ...(isAttainmentTold(state) && { attainmentFactor: state.attainmentFactor }),
   };
 }
@@ -241,9 +243,9 @@ function effectiveBounds(state: ControlState, input: TickInput, nowMs: number): 
   return bounds;
 }
 
-/** A plan has replicas for one rate and, where the load has fallen, variants for a lower one: one that outgrows either is planned for. */
+/** A plan is chosen from one demand and, where the load has fallen, has variants for a lower rate: what outgrows either is planned for. */
 function isDue(
-  { plan, planAtMs, plannedRps, planInputs }: ControlState,
+  { plan, planAtMs, demandRps, planInputs }: ControlState,
   { rateRps, nowRps }: { readonly rateRps: number; readonly nowRps: number },
   inputs: string,
   input: TickInput,
@@ -252,7 +254,7 @@ function isDue(
   if (!plan || planAtMs === null || nowMs < planAtMs || inputs !== planInputs) return true;
   if (nowMs >= nextPlanMs(planAtMs, input) - TICK_JITTER_MS) return true;
   const outgrows = (newRps: number, knownRps: number): boolean => newRps > knownRps * SETTINGS.surgeFactor + LEAST_RPS;
-  return outgrows(rateRps, plannedRps ?? plan.rateRps) || outgrows(nowRps, plan.rateRps);
+  return outgrows(rateRps, demandRps ?? plan.rateRps) || outgrows(nowRps, plan.rateRps);
 }
 
 /** When the interval is over that a plan was made in or, where it was made right before the end of one, the next. */

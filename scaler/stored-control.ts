@@ -105,6 +105,7 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   decisionId: word.nullable(),
   planInputs: z.string().max(1e6),
   plannedRps: rate.nullable().default(null),
+  demandRps: rate.nullable().default(null),
   demands: z
     .array(
       z.object({

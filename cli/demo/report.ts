@@ -20,6 +20,8 @@ export interface ReportRow extends Summary {
   readonly cores: number;
   /** Service times over those that were measured before the run, at the median of the phase, from 1 on. */
   readonly slowdown: number;
+  /** The profiled ms of one row in the variants that were planned, at the median of the phase. */
+  readonly plannedMs: number;
 }
 
 /** A row for each phase and one for the whole run. */
@@ -46,6 +48,7 @@ export function reportRows(
       lighterShare: lighterShare(pipeline, variants, all),
       ...describeReplicas(samples),
       slowdown: Math.max(1, median(samples.map(sample => sample.slowdown))),
+      plannedMs: median(samples.map(sample => sample.plannedMs)),
     };
   });
 }

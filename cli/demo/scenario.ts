@@ -1,7 +1,9 @@
+import { findMainVariants } from "../../domain/plan.ts";
 import type { LabelledItem, PipelineCode } from "../../gateway/stage.ts";
 import { startUp, type Up, type UpOptions } from "../up/up.ts";
 import { runLoad } from "./load-client.ts";
 import type { RequestRecord } from "./request-record.ts";
+import { workMs } from "./served-shares.ts";
 
 /** The replicas at one moment of a run. */
 export interface Sample {
@@ -10,6 +12,8 @@ export interface Sample {
   readonly cores: number;
   /** Service times over those that were measured before the run, of the stage where they are longest. */
   readonly slowdown: number;
+  /** The profiled ms of one row in the variants that were planned; NaN before the first plan. */
+  readonly plannedMs: number;
 }
 
 export interface ScenarioResult {
@@ -82,5 +86,6 @@ function takeSample(up: Up, atMs: number): Sample {
     cores += (board?.stages.find(other => other.stage === stage.name)?.replicasNow ?? ready.length) * stage.cores;
   }
   const slowdown = Math.max(...up.pipeline.stages.map(({ name }) => board?.corrections[name] ?? 1));
-  return { atMs, replicas, cores, slowdown };
+  const planned = Object.entries(findMainVariants(board?.plan ?? null)).map(([stage, name]) => [stage, { [name]: 1 }]);
+  return { atMs, replicas, cores, slowdown, plannedMs: workMs(up.pipeline, Object.fromEntries(planned)) };
 }

@@ -55,10 +55,7 @@ export function checkBehaviour(
   );
   if (!phases) return [nothingLost, severalServed];
   const [low, high] = [findRow(phases.low), findRow(phases.high)];
-  // Heavy variants serve low load only while their batches take what was measured.
-  const slowdown = low?.slowdown ?? 1;
-  const slowAtLow =
-    slowdown > STEADY ? `batches took ${slowdown.toFixed(1)} times as long at low load as before` : unsteady;
+  const slowAtLow = low && findSlowness(low);
   const workOf = (row: ReportRow | undefined) => row?.workMs ?? Number.NaN;
   return [
     nothingLost,
@@ -72,9 +69,16 @@ export function checkBehaviour(
       "heavier variants at low load than at high load",
       workOf(low) > workOf(high),
       `${workOf(low).toFixed(1)} ms of work a row at low load (${describeServed(low)}), ${workOf(high).toFixed(1)} ms at high load`,
-      slowAtLow,
+      slowAtLow ?? unsteady,
     ),
   ];
+}
+
+/** Heavy variants serve a low load only while their batches take what was measured, and nothing else keeps replicas from what is planned. */
+function findSlowness({ slowdown, plannedMs, workMs }: ReportRow): string | null {
+  if (slowdown > STEADY) return `batches took ${slowdown.toFixed(1)} times as long at low load as before`;
+  if (!(STEADY * workMs < plannedMs)) return null;
+  return `${plannedMs.toFixed(1)} ms of work a row were planned at low load, and replicas had no time for that`;
 }
 
 function countMost(row: ReportRow | undefined): number {

@@ -34,6 +34,7 @@ const sample = (atMs: number, replicas: number): Sample => ({
   replicas: { read: replicas },
   cores: replicas * 2,
   slowdown: replicas / 2,
+  plannedMs: 10 * replicas,
 });
 
 const RESULT = {
@@ -55,6 +56,13 @@ describe("reportRows()", () => {
     assert.deepEqual(
       rows.map(row => row.slowdown),
       [1, 1.5, 1],
+    );
+  });
+
+  it("has the median work that was planned in each phase", () => {
+    assert.deepEqual(
+      rows.map(row => row.plannedMs),
+      [10, 30, 20],
     );
   });
 

@@ -35,6 +35,7 @@ const row = (phase: string, above: Partial<ReportRow> = {}): ReportRow => ({
   lighterShare: 0,
   cores: 2,
   slowdown: 1,
+  plannedMs: 20,
   ...above,
 });
 
@@ -102,6 +103,13 @@ describe("checkBehaviour()", () => {
     assert.match(checks[3]?.detail ?? "", /batches took 1\.7 times as long at low load/);
     assert.deepEqual(failed(rowsWith("low", { ...slow, slowdown: 1.3 })), [HEAVIER]);
     assert.deepEqual(failed(rowsWith("peak", { workMs: 60, slowdown: 1.7 })), [HEAVIER]);
+  });
+
+  it("leaves it open where far heavier variants were planned for low load than replicas had time for", () => {
+    const checks = checkBehaviour(rowsWith("low", { workMs: 20, plannedMs: 60 }), PHASES, STEADY);
+    assert.equal(checks[3]?.passed, null);
+    assert.match(checks[3]?.detail ?? "", /60\.0 ms of work a row were planned at low load/);
+    assert.deepEqual(failed(rowsWith("low", { workMs: 20, plannedMs: 27 })), [HEAVIER]);
   });
 
   it("leaves the phases out for a load of the user's", () => {
