@@ -21,6 +21,7 @@ function shifted(state: ControlState, byMs: number): ControlState {
     ...state,
     planAtMs: shiftedTime(state.planAtMs, byMs),
     lastArrivalMs: shiftedTime(state.lastArrivalMs, byMs),
+    asPlannedSinceMs: shiftedTime(state.asPlannedSinceMs, byMs),
     demands: state.demands.map(demand => ({ ...demand, atMs: demand.atMs + byMs })),
     recommendations: state.recommendations.map(entry => ({ ...entry, atMs: entry.atMs + byMs })),
     quarantines: state.quarantines.map(entry => ({ ...entry, untilMs: entry.untilMs + byMs })),

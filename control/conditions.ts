@@ -180,15 +180,17 @@ function compareWithPlan(served: Served | null, state: ControlState, input: Tick
 /** Whether as many requests are answered in time as the SLO asks for, and why they are not; null where the load source does not say how they end. */
 function compareWithSlo(state: ControlState, input: TickInput): Finding | null {
   const { lastMinute, pipeline } = input;
-  if (!lastMinute) return null;
+  if (!lastMinute || input.mode === "shadow") return null;
   const { ended, inTime } = lastMinute;
   const { latencyMs, quantile } = pipeline.slo;
   if (!isBelow(lastMinute, quantile))
     return condition("SloMissed", false, "InTime", "as many requests are answered in time as the SLO asks for");
-  const { cause, advice } = explainMissed(state, input);
+  const missed = explainMissed(state, input);
+  if (!missed) return null;
+  const { cause, advice } = missed;
   // Whole ones: with digits behind the point the message would be another one at every tick.
   const share = Math.floor((100 * inTime) / ended);
-  const numbers = `${share} % of the requests of the last minute were answered within ${latencyMs} ms, and should be ${100 * quantile} %`;
+  const numbers = `${share} % of the requests of the last minute were answered within ${latencyMs} ms, and should be ${Number((100 * quantile).toPrecision(6))} %`;
   return condition("SloMissed", true, cause, `${numbers}: ${advice}`);
 }
 

@@ -125,6 +125,8 @@ export interface ControlState {
   readonly timedBatches: Readonly<Record<string, number>>;
   /** Plans are for so many times the load, as less is answered in time than they say; from 1 on. */
   readonly attainmentFactor: number;
+  /** Since when the plan is for the load as it is and its replicas are there; null: it is not. */
+  readonly asPlannedSinceMs: number | null;
   /** Rows that were seen of each stage. */
   readonly rowEvidence: Readonly<Record<string, RowEvidence>>;
   /** Fan-out that plans are made with over that of the file and its measurements, by stage; missing: 1. */
@@ -181,6 +183,7 @@ export function initialState(epoch: number): ControlState {
     corrections: {},
     timedBatches: {},
     attainmentFactor: 1,
+    asPlannedSinceMs: null,
     rowEvidence: {},
     rowFactors: {},
     rowsSeen: {},

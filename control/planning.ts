@@ -44,11 +44,11 @@ export function planWhenDue(before: ControlState, input: TickInput, nowMs: numbe
   const { nowRps } = rates;
   if (!isDue(state, { rateRps: untuned.rateRps, nowRps }, planInputs, input, nowMs)) return state;
   const demanded = withTunedPins(untuned, input.tuning);
-  const problem = { ...demanded, rateRps: choosePlannedRate(demanded, rates, input.tuning) };
+  const problem = { ...demanded, rateRps: choosePlannedRate(demanded, rates, state.plannedRps, input.tuning) };
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
   const best = optimize({ ...problem, recommended: mostOf(recommendations) });
   const stay = planSameVariants(problem, best);
-  if (stay && !stay.feasible && isExcursion(problem, best, demands))
+  if (stay && !stay.feasible && isExcursion(problem, best, scaleTo(problem, demanded, demands)))
     return { ...state, recommendations, planReasons: addReason(planReasons, "held_excursion") };
   // A load that does not rise goes on to no more than the demand, which is what was chosen from.
   const risenRps = rates.risenRps > demanded.rateRps ? rates.risenRps : 0;
@@ -86,14 +86,18 @@ function planSameVariants(problem: Problem, best: Plan): Plan | null {
   return optimize({ ...problem, pins: [...pins, ...same] });
 }
 
+/** The demands of the hold window, as far as plans are for them. */
+function scaleTo(problem: Problem, demanded: Problem, demands: readonly Demand[]): readonly number[] {
+  return demands.map(({ rateRps }) => (demanded.rateRps > 0 ? (rateRps * problem.rateRps) / demanded.rateRps : 0));
+}
+
 /**
  * Whether the demand is higher for a moment alone, which the current configuration lives through: it holds at what was asked for all the time, and
  * at what is asked for now it has capacity left and answers no fewer requests right and in time than lighter variants would. They would stay for
  * an interval, and take the heavier ones from replicas that go lighter by themselves where they must.
  */
-function isExcursion(problem: Problem, best: Plan, demands: readonly Demand[]): boolean {
+function isExcursion(problem: Problem, best: Plan, rates: readonly number[]): boolean {
   const { current, pipeline } = problem;
-  const rates = demands.map(({ rateRps }) => rateRps);
   if (!current || !isFeasible({ ...problem, rateRps: Math.min(...rates) }, current)) return false;
   const relaxed = {
     ...pipeline,
@@ -245,7 +249,7 @@ function effectiveBounds(state: ControlState, input: TickInput, nowMs: number): 
 
 /** A plan is chosen from one demand and, where the load has fallen, has variants for a lower rate: what outgrows either is planned for. */
 function isDue(
-  { plan, planAtMs, demandRps, planInputs }: ControlState,
+  { plan, planAtMs, demandRps, plannedRps, planInputs }: ControlState,
   { rateRps, nowRps }: { readonly rateRps: number; readonly nowRps: number },
   inputs: string,
   input: TickInput,
@@ -254,7 +258,7 @@ function isDue(
   if (!plan || planAtMs === null || nowMs < planAtMs || inputs !== planInputs) return true;
   if (nowMs >= nextPlanMs(planAtMs, input) - TICK_JITTER_MS) return true;
   const outgrows = (newRps: number, knownRps: number): boolean => newRps > knownRps * SETTINGS.surgeFactor + LEAST_RPS;
-  return outgrows(rateRps, demandRps ?? plan.rateRps) || outgrows(nowRps, plan.rateRps);
+  return outgrows(rateRps, demandRps ?? plannedRps ?? plan.rateRps) || outgrows(nowRps, plan.rateRps);
 }
 
 /** When the interval is over that a plan was made in or, where it was made right before the end of one, the next. */

@@ -96,7 +96,7 @@ function decided(known: ControlState, input: TickInput, measured: Pipeline, nowM
   const observed: ControlState = {
     ...known,
     ...correct(known, input.pipeline, input.switchers),
-    attainmentFactor: learnAttainment(known, input, nowMs),
+    ...learnAttainment(known, input, nowMs),
     quarantines: quarantine(known.quarantines, input.switchers, nowMs),
     missing: missingVariants(known.missing, input, nowMs),
     actuations: observeAll(known, input, nowMs),

@@ -77,17 +77,17 @@ export interface Attained {
 }
 
 /**
- * Whether fewer were answered in time than a share, by more than chance: two standard deviations of the number that may be late. Worked: of 100, where
- * 99 % should be, at most 3 may be late.
+ * Whether fewer were answered in time than a share, by more than chance: by two standard deviations of the number that may be late, and one request,
+ * as a single late one of few says nothing. Worked: where 99 % should be in time, of 100 more than 4 are late, and of 10 more than 1.
  */
 export function isBelow({ ended, inTime }: Attained, share: number): boolean {
   const expected = (1 - share) * ended;
-  return ended - inTime > expected + 2 * Math.sqrt(expected * share);
+  return ended - inTime > expected + 2 * Math.sqrt(expected) + 1;
 }
 
 /** How the requests that ended in the last minute did; those that clients sent wrong or did not wait for are left out. */
 export interface LastMinute extends Attained {
-  /** Those of the last ten seconds; missing: gateways of earlier versions don't say. */
+  /** Those of the last ten seconds without what failed, was lost or had a slow client; missing: gateways of earlier versions don't say. */
   readonly recent?: Attained;
   /** From the whole request to its result, a twentieth off at most; null: none had a result. */
   readonly latencyMs: { readonly p50: number; readonly p99: number } | null;

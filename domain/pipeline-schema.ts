@@ -211,7 +211,7 @@ const objective = z.strictObject({
     .min(0.05)
     .max(0.95)
     .default(0.75)
-    .describe("Most of a replica's capacity that a plan may use"),
+    .describe("Most of a replica's capacity that a plan may use, at the rate that it is made for"),
   balancing: z
     .enum(["leastWork", "random"])
     .default("leastWork")

@@ -1,5 +1,5 @@
-import type { Attained, LastMinute } from "../domain/load-report.ts";
-import type { Outcome } from "./outcome.ts";
+import type { LastMinute } from "../domain/load-report.ts";
+import type { DropReason, Outcome } from "./outcome.ts";
 
 const SECONDS = 60;
 /** The newest ones, which are told by themselves. */
@@ -10,7 +10,15 @@ const STEPS = Math.ceil(Math.log(600_000) / Math.log(STEP)) + 1;
 /** Beside the steps: requests that ended, and those of them that were served in time. */
 const ENDED = STEPS;
 const IN_TIME = STEPS + 1;
-const WIDTH = STEPS + 2;
+/** Those that ended for want of time or replicas, or with a result. */
+const SERVABLE = STEPS + 2;
+const WIDTH = STEPS + 3;
+
+/** An outcome, as far as it counts here. */
+interface Ended {
+  readonly kind: Outcome["kind"];
+  readonly reason?: DropReason;
+}
 
 /** How requests of the last minute ended: counts by second and latency, 30 kB whatever the load. */
 export class AnswerWindow {
@@ -25,12 +33,13 @@ export class AnswerWindow {
     this.#second = Math.floor(nowMs / 1000);
   }
 
-  end(outcome: Pick<Outcome, "kind">, latencyMs: number, nowMs: number): void {
+  end(outcome: Ended, latencyMs: number, nowMs: number): void {
     // What a client did wrong or did not wait for says nothing of the pipeline.
     if (outcome.kind === "invalid" || outcome.kind === "cancelled") return;
     this.#advance(nowMs);
     const from = (this.#second % SECONDS) * WIDTH;
     this.#count(from + ENDED);
+    if (isServable(outcome)) this.#count(from + SERVABLE);
     if (outcome.kind !== "served") return;
     if (latencyMs <= this.#sloMs) this.#count(from + IN_TIME);
     this.#count(from + stepOf(latencyMs));
@@ -41,11 +50,8 @@ export class AnswerWindow {
     const steps = Array.from({ length: STEPS }, (_, step) => this.#sum(step, SECONDS));
     const served = steps.reduce((sum, count) => sum + count, 0);
     const latencyMs = served === 0 ? null : { p50: quantile(steps, served, 0.5), p99: quantile(steps, served, 0.99) };
-    return { ...this.#sumAttained(SECONDS), recent: this.#sumAttained(RECENT_SECONDS), latencyMs };
-  }
-
-  #sumAttained(seconds: number): Attained {
-    return { ended: this.#sum(ENDED, seconds), inTime: this.#sum(IN_TIME, seconds) };
+    const recent = { ended: this.#sum(SERVABLE, RECENT_SECONDS), inTime: this.#sum(IN_TIME, RECENT_SECONDS) };
+    return { ended: this.#sum(ENDED, SECONDS), inTime: this.#sum(IN_TIME, SECONDS), recent, latencyMs };
   }
 
   /** The count of a step, or beside the steps, over the newest seconds. */
@@ -67,6 +73,11 @@ export class AnswerWindow {
       this.#counts.fill(0, (second % SECONDS) * WIDTH, (second % SECONDS) * WIDTH + WIDTH);
     this.#second = Math.max(this.#second, now);
   }
+}
+
+/** More replicas would not have helped a request that failed, was lost or whose client was slow. */
+function isServable({ kind, reason }: Ended): boolean {
+  return kind === "served" || (kind === "dropped" && reason !== "slow_body");
 }
 
 function stepOf(latencyMs: number): number {

@@ -130,6 +130,7 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   // Earlier versions kept none of the two.
   timedBatches: z.record(z.string(), count).default({}),
   attainmentFactor: z.number().min(1).max(MOST_ATTAINMENT_FACTOR).default(1),
+  asPlannedSinceMs: time.nullable().default(null),
   rowEvidence: z
     .record(
       word,

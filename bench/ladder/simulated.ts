@@ -97,7 +97,7 @@ function comparePlanning(name: string, product: CaseResult["summary"], fixed: Ca
 
 /** Figures of fewer loads than there are do not count. */
 export function createPlanningFigures(cells: readonly PlanningCell[], missing: readonly string[]): Figure[] {
-  const note = `mean of ${cells.length} cells, against the same where replicas serve the planned variant alone and plans are for the 0.95 quantile of the demand`;
+  const note = `mean of ${cells.length} cells, against the same where replicas serve the planned variant alone and plans are for the demand`;
   const create = (name: string, what: string, read: (cell: PlanningCell) => number): Figure =>
     figure(name, rounded(mean(cells.map(read))), {
       against: Object.fromEntries(cells.map(cell => [cell.name, rounded(read(cell))])),

@@ -48,7 +48,7 @@ export function reportRows(
       lighterShare: lighterShare(pipeline, variants, all),
       ...describeReplicas(samples),
       slowdown: Math.max(1, median(samples.map(sample => sample.slowdown))),
-      plannedMs: median(samples.map(sample => sample.plannedMs)),
+      plannedMs: median(samples.map(sample => sample.plannedMs).filter(ms => !Number.isNaN(ms))),
     };
   });
 }

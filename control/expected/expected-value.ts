@@ -86,10 +86,7 @@ function findProbability(levels: readonly number[], at: number): number {
 }
 
 /** Lists for each stage the rows that its replicas carry by each rung, the most accurate first. */
-function listCarried(
-  { pipeline, pins, corrections, excluded, othersRps = {} }: Problem,
-  plan: Plan,
-): readonly Carried[][] {
+function listCarried({ pipeline, pins, corrections, excluded }: Problem, plan: Plan): readonly Carried[][] {
   const planned = findMainVariants(plan);
   return pipeline.stages.map(stage => {
     const own = plan.stages.find(other => other.stage === stage.name);
@@ -98,13 +95,14 @@ function listCarried(
     const given = { planned, excluded: excluded[stage.name] ?? [] };
     const isAlone = hasOneRung(pipeline, pins, stage.name);
     const { rungs } = isAlone ? serveAlone(top) : chooseRungs(pipeline, stage, top, given);
-    const from = rungs.findIndex(({ variant }) => variant === top.variant);
-    return rungs.slice(from).flatMap(({ variant, maxBatch }): Carried[] => {
+    const ladder = rungs.slice(rungs.findIndex(({ variant }) => variant === top.variant));
+    // Replicas that can go no lighter carry no more than plans have them carry: beyond that their requests would wait too long.
+    const utilisation = ladder.length > 1 ? MIX_UTILISATION : pipeline.objective.utilisation;
+    return ladder.flatMap(({ variant, maxBatch }): Carried[] => {
       const profile = findVariant(stage, variant)?.profile;
       if (!profile) return [];
-      const rps =
-        (MIX_UTILISATION * replicasOf(own) * throughputRps(profile, maxBatch)) / (corrections[stage.name] ?? 1);
-      return [{ variant, rps: Math.max(0, rps - (othersRps[stage.name] ?? 0)) }];
+      const rps = (utilisation * replicasOf(own) * throughputRps(profile, maxBatch)) / (corrections[stage.name] ?? 1);
+      return [{ variant, rps }];
     });
   });
 }
@@ -135,7 +133,7 @@ function mixRungs(rungs: readonly Carried[], rowsRps: number): StageMix {
   if (!lighter) return { shares: [], served: 1 };
   const heavier = at > 0 ? rungs[at - 1] : undefined;
   const alone = { shares: [{ variant: lighter.variant, share: 1 }], served: at < 0 ? lighter.rps / rowsRps : 1 };
-  if (!heavier || heavier.rps <= 0) return alone;
+  if (!heavier) return alone;
   // By the time of a row: together they take all the time that there is.
   const share = (1 / rowsRps - 1 / lighter.rps) / (1 / heavier.rps - 1 / lighter.rps);
   return {

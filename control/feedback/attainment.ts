@@ -22,23 +22,31 @@ const NOT_FEASIBLE: Missed = {
 
 /** After a longer pause a tick counts as this. */
 const MOST_ELAPSED_MS = 5000;
+/** Requests of this time are judged: before the plan has been in place for as long, some of them are from before it. */
+const WINDOW_MS = 10_000;
+
+type Learnt = Pick<ControlState, "attainmentFactor" | "asPlannedSinceMs">;
 
 /**
  * Finds how many times the load plans are to be for. The factor rises while fewer requests than the SLO asks for are answered in time although the
  * plan says that they are: then stages carry less than what was measured of them says, for a reason that their service times don't show.
- * It falls slowly, and is left as it is where the plan promises nothing (it is infeasible, or for a lower load), or is not there yet.
+ * It is left as it is while requests are late and the plan promises nothing (it is for a lower load) or is not in place yet; else it falls slowly,
+ * also where no plan meets every constraint any more, as more is no help then.
  *
  * Worked: with an SLO of 99 % and 1,000 requests in ten seconds, 20 late ones are more than chance makes of 10; in 25 s plans are for a quarter more.
  */
-export function learnAttainment(state: ControlState, input: TickInput, nowMs: number): number {
-  const { attainmentFactor, atMs } = state;
+export function learnAttainment(state: ControlState, input: TickInput, nowMs: number): Learnt {
+  const { attainmentFactor, atMs, plan } = state;
+  const asPlannedSinceMs = isAsPlanned(state, input) ? (state.asPlannedSinceMs ?? nowMs) : null;
+  if (!isFedBack(input)) return { attainmentFactor: 1, asPlannedSinceMs };
   const recent = input.lastMinute?.recent;
-  if (!isFedBack(input) || !recent || atMs === null || !isAsPlanned(state, input)) return attainmentFactor;
+  const isMissed = recent !== undefined && isBelow(recent, input.pipeline.slo.quantile) && plan?.feasible !== false;
+  const isInPlace = asPlannedSinceMs !== null && nowMs - asPlannedSinceMs >= WINDOW_MS;
+  if (atMs === null || (isMissed && !isInPlace)) return { attainmentFactor, asPlannedSinceMs };
   const seconds = Math.min(MOST_ELAPSED_MS, Math.max(0, nowMs - atMs)) / 1000;
-  const { slo } = input.pipeline;
-  const perSecond = isBelow(recent, slo.quantile) ? SETTINGS.attainmentRise : -SETTINGS.attainmentFall;
+  const perSecond = isMissed ? SETTINGS.attainmentRise : -SETTINGS.attainmentFall;
   const factor = attainmentFactor + perSecond * seconds;
-  return Math.min(SETTINGS.attainmentMost, Math.max(1, factor));
+  return { attainmentFactor: Math.min(SETTINGS.attainmentMost, Math.max(1, factor)), asPlannedSinceMs };
 }
 
 /** Whether plans of the pipeline's policy are corrected by how requests did. An HPA looks at the load alone, and the literature's policies at their model. */
@@ -65,11 +73,12 @@ export function isAttainmentTold({ attainmentFactor }: Pick<ControlState, "attai
   return attainmentFactor >= SETTINGS.attainmentTold;
 }
 
-/** Explains why requests are late, as far as it is known, and what is done about it or is to be done. */
-export function explainMissed(state: ControlState, input: TickInput): Missed {
+/** Explains why requests are late, as far as it is known, and what is done about it or is to be done; null before the first plan. */
+export function explainMissed(state: ControlState, input: TickInput): Missed | null {
   const { plan, plannedRps, attainmentFactor } = state;
   const { forecast, pipeline } = input;
-  if (!plan?.feasible) return NOT_FEASIBLE;
+  if (!plan) return null;
+  if (!plan.feasible) return NOT_FEASIBLE;
   const missing = pipeline.stages.filter(stage => isMissing(state, input, stage)).map(({ name }) => name);
   if (missing.length > 0)
     return {
@@ -77,13 +86,12 @@ export function explainMissed(state: ControlState, input: TickInput): Missed {
       advice: `not all replicas of ${missing.join(", ")} that were asked for are ready`,
     };
   const mostRps = Math.max(plan.rateRps, plannedRps ?? 0);
-  if (forecast && forecast.reactiveRps > mostRps) {
-    const advice = `${forecast.reactiveRps.toFixed(1)} rps come, and there are replicas for ${mostRps.toFixed(1)}; the next plan is for them`;
-    return { cause: "LoadAbovePlan", advice };
-  }
-  const most = attainmentFactor >= SETTINGS.attainmentMost ? `, and no more than that; ${MEASURE}` : "";
-  return {
-    cause: "PlanFailed",
-    advice: `the plan says that they are in time; plans are for ${attainmentFactor.toFixed(2)} times the load${most}`,
-  };
+  if (forecast && forecast.reactiveRps > SETTINGS.surgeFactor * mostRps)
+    return {
+      cause: "LoadAbovePlan",
+      advice: "more requests come than there are replicas for; the next plan is for them",
+    };
+  const more = isAttainmentTold(state) ? `; plans are for up to ${SETTINGS.attainmentMost} times the load` : "";
+  const most = attainmentFactor >= SETTINGS.attainmentMost ? ", which they are now" : "";
+  return { cause: "PlanFailed", advice: `the plan says that they are in time${more}${most}; ${MEASURE}` };
 }

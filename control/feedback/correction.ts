@@ -19,12 +19,20 @@ export function correct(state: ControlState, pipeline: Pipeline, switchers: read
       state.timedBatches,
       switchers.filter(({ stage }) => stage === name),
     );
-    if (told === null) continue;
     const old = corrections[name] ?? 1;
+    // Switchers of earlier versions don't say, and what was learnt before them may be of another machine.
+    const isSilent = switchers.some(({ stage }) => stage === name) && !switchers.some(isTelling(name));
+    if (told === null && isSilent && name in corrections)
+      corrections[name] = old + SETTINGS.correctionWeight * (1 - old);
+    if (told === null) continue;
     const weight = SETTINGS.correctionWeight * Math.min(1, told.batches / SETTINGS.correctionBatches);
     corrections[name] = old + weight * (told.factor - old);
   }
   return { corrections, timedBatches };
+}
+
+function isTelling(name: string): (view: SwitcherView) => boolean {
+  return ({ stage, timedBatches }) => stage === name && timedBatches !== undefined;
 }
 
 /** Averages the factors of pods by the batches that they have run since the last tick; null where they have run none, or don't say. */

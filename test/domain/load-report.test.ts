@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { VariscaleError } from "../../domain/errors.ts";
-import { type LoadReport, queryOf, readOf, unreadOf } from "../../domain/load-report.ts";
+import { isBelow, type LoadReport, queryOf, readOf, unreadOf } from "../../domain/load-report.ts";
 
 const REPORT: LoadReport = {
   epoch: "run 1 & more",
@@ -44,5 +44,15 @@ describe("load reports", () => {
       const read = () => readOf(new URLSearchParams({ epoch, after }));
       assert.throws(read, (error: unknown) => error instanceof VariscaleError && error.code === "invalid_argument");
     }
+  });
+});
+
+describe("isBelow()", () => {
+  it("takes what chance makes late of few and of many for nothing", () => {
+    const isLate = (ended: number, late: number) => isBelow({ ended, inTime: ended - late }, 0.99);
+    assert.deepEqual([isLate(10, 1), isLate(10, 2)], [false, true]);
+    assert.deepEqual([isLate(100, 4), isLate(100, 5)], [false, true]);
+    assert.deepEqual([isLate(10_000, 121), isLate(10_000, 122)], [false, true]);
+    assert.equal(isLate(0, 0), false);
   });
 });

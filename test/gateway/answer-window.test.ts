@@ -14,7 +14,7 @@ describe("AnswerWindow", () => {
     assert.deepEqual(window.report(200), {
       ended: 1,
       inTime: 0,
-      recent: { ended: 1, inTime: 0 },
+      recent: { ended: 0, inTime: 0 },
       latencyMs: null,
     });
   });
@@ -30,6 +30,17 @@ describe("AnswerWindow", () => {
     window.end({ kind: "cancelled" }, 3, 10);
     const { ended, inTime } = window.report(20);
     assert.deepEqual([ended, inTime], [5, 1]);
+  });
+
+  it("leaves out of the last ten seconds what more replicas would not have helped", () => {
+    const window = new AnswerWindow(500, 0);
+    window.end(SERVED, 10, 10);
+    window.end({ kind: "dropped", reason: "replicas_full" }, 3, 10);
+    window.end({ kind: "dropped", reason: "slow_body" }, 3, 10);
+    window.end({ kind: "failed" }, 3, 10);
+    window.end(LOST, 3, 10);
+    const { ended, inTime, recent } = window.report(20);
+    assert.deepEqual([ended, inTime, recent], [5, 1, { ended: 2, inTime: 1 }]);
   });
 
   it("says by itself how those of the last ten seconds ended", () => {

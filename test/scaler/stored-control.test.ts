@@ -38,6 +38,25 @@ describe("storedControlSchema", () => {
     assert.deepEqual(storedControlSchema.parse(older), { ...initialState(1), counter: 2 });
   });
 
+  it("takes a state of a version that corrected by what the scaler worked out, and planned for the demand", () => {
+    const state = initialState(1);
+    const {
+      timedBatches: _batches,
+      attainmentFactor: _factor,
+      asPlannedSinceMs: _since,
+      demandRps: _rps,
+      ...older
+    } = state;
+    const seen = { "detect/pod": [10, 600, 500] };
+    assert.deepEqual(storedControlSchema.parse({ ...older, serviceSeen: seen }), state);
+  });
+
+  it("keeps the quantiles of demands", () => {
+    const demand = { atMs: 5, rateRps: 9, nowRps: 3, ratesRps: [1, 1, 2, 2, 3, 3, 4, 4], peaksRps: [4, 5, 6, 7] };
+    const state = { ...initialState(1), demands: [demand], attainmentFactor: 1.2 };
+    assert.deepEqual(storedControlSchema.parse(JSON.parse(JSON.stringify(state))), state);
+  });
+
   it("takes a state of a version that learnt no fan-outs", () => {
     const {
       rowEvidence: _evidence,

@@ -106,8 +106,12 @@ describe("checkBehaviour()", () => {
   });
 
   it("leaves it open where far heavier variants were planned for low load than replicas had time for", () => {
-    const checks = checkBehaviour(rowsWith("low", { workMs: 20, plannedMs: 60 }), PHASES, STEADY);
+    const rows = rowsWith("low", { workMs: 20, plannedMs: 60 });
+    const checks = checkBehaviour(rows, PHASES, STEADY);
     assert.equal(checks[3]?.passed, null);
+    // Replicas that never serve anything heavy have another fault.
+    const never = rows.map(one => ({ ...one, workMs: 20 }));
+    assert.equal(checkBehaviour(never, PHASES, STEADY)[3]?.passed, false);
     assert.match(checks[3]?.detail ?? "", /60\.0 ms of work a row were planned at low load/);
     assert.deepEqual(failed(rowsWith("low", { workMs: 20, plannedMs: 27 })), [HEAVIER]);
   });

@@ -61,7 +61,8 @@ describe("expectValue()", () => {
       pins: [{ stage: "a", variant: "heavy", batch: null, replicas: null }],
     });
     const plan = evaluate(problem, { a: { parts: [{ variant: "heavy", batch: 1, replicas: 2, share: 1 }] } });
-    isNear(expectValue(problem, plan, always(38.8)).effectiveAccuracy, 0.45);
+    // Two replicas carry 20 rows a second, and are planned to carry three quarters of them.
+    isNear(expectValue(problem, plan, always(30)).effectiveAccuracy, 0.45);
   });
 
   it("weighs each quantile by the probability that lies nearest to it, and by the requests that come at its rate", () => {

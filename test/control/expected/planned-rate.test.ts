@@ -7,7 +7,7 @@ import type { Forecast } from "../../../domain/load.ts";
 import type { Pipeline } from "../../../domain/pipeline.ts";
 import type { Problem } from "../../../optimizer/problem.ts";
 import { problemOf } from "../../optimizer/problems.ts";
-import { twoStages } from "../../support/pipeline-fixture.ts";
+import { pipelineFixture, twoStages } from "../../support/pipeline-fixture.ts";
 import { certain, Story } from "../story.ts";
 
 const DEMAND_RPS = 60;
@@ -21,7 +21,7 @@ const RATES: Rates = {
 };
 
 function choose(pipeline: Pipeline = twoStages(), rates: Partial<Rates> = {}, more: Partial<Problem> = {}): number {
-  return choosePlannedRate(problemOf(pipeline, DEMAND_RPS, more), { ...RATES, ...rates }, UNTUNED);
+  return choosePlannedRate(problemOf(pipeline, DEMAND_RPS, more), { ...RATES, ...rates }, null, UNTUNED);
 }
 
 describe("choosePlannedRate()", () => {
@@ -49,9 +49,9 @@ describe("choosePlannedRate()", () => {
     const pipeline = twoStages({ objective: { weights: { accuracy: 0.01, cost: 1, batch: 0, switch: 0 } } });
     const problem = problemOf(pipeline, 500);
     const calm = { ...RATES, rateRps: 500, ratesRps: [20, 20, 20, 20, 20, 20, 20, 20], peaksRps: [20, 20, 20, 20] };
-    assert.equal(choosePlannedRate(problem, calm, UNTUNED), 20);
+    assert.equal(choosePlannedRate(problem, calm, null, UNTUNED), 20);
     const rising = { ...calm, peaksRps: [20, 450, 480, 500] };
-    assert.ok(choosePlannedRate(problem, rising, UNTUNED) > 400);
+    assert.ok(choosePlannedRate(problem, rising, null, UNTUNED) > 400);
   });
 
   it("keeps to the least accuracy that the file asks for", () => {
@@ -68,14 +68,42 @@ describe("choosePlannedRate()", () => {
     for (const policy of ["ipa", "infaas", "modelSwitching", "reactive"])
       assert.equal(choose(twoStages({ objective: { policy } })), DEMAND_RPS, policy);
     const tuning = { ...UNTUNED, forecastQuantile: 0.9 };
-    assert.equal(choosePlannedRate(problemOf(twoStages(), DEMAND_RPS), RATES, tuning), DEMAND_RPS);
+    assert.equal(choosePlannedRate(problemOf(twoStages(), DEMAND_RPS), RATES, null, tuning), DEMAND_RPS);
+  });
+
+  it("is the demand where there is nothing lighter than what is planned", () => {
+    const pins = [
+      { stage: "detect", variant: "middle", batch: null, replicas: null },
+      { stage: "read", variant: "middle", batch: null, replicas: null },
+    ];
+    assert.equal(choose(twoStages(), {}, { pins }), DEMAND_RPS);
+    const single = pipelineFixture([{ name: "a", ladder: { only: [25, 0.9] } }]);
+    assert.equal(choose(single), DEMAND_RPS);
+  });
+
+  it("stays at a higher rate where a lower one gains hardly anything, and not where that gains more", () => {
+    const weigh = (cost: number) => twoStages({ objective: { weights: { accuracy: 1, cost, batch: 0, switch: 0 } } });
+    const ratesRps = [18, 18, 19, 20, 40, 60, 70, 80];
+    const at = (cost: number, keptRps: number | null) =>
+      choosePlannedRate(problemOf(weigh(cost), DEMAND_RPS), { ...RATES, ratesRps }, keptRps, UNTUNED);
+    const cheap = [0.001, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.1].map(
+      cost => [at(cost, null), at(cost, 50)] as const,
+    );
+    assert.ok(
+      cheap.some(([free, kept]) => free < 50 && kept === 50),
+      JSON.stringify(cheap),
+    );
+    assert.deepEqual(cheap.at(-1), [20, 20]);
+    // A kept rate is no reason to plan for less than the load as it is, or for more than the demand.
+    assert.equal(at(0.1, 10), 20);
+    assert.equal(at(0.1, 100), 20);
   });
 
   it("is what is expected where only the demand is too much for the limits, and the demand where all is", () => {
     const limits = { cores: 2, machineCores: null };
     const demandRps = 5000;
     const at = (ratesRps: readonly number[]) =>
-      choosePlannedRate(problemOf(twoStages(), demandRps, { limits }), { ...RATES, ratesRps }, UNTUNED);
+      choosePlannedRate(problemOf(twoStages(), demandRps, { limits }), { ...RATES, ratesRps }, null, UNTUNED);
     assert.equal(at(RATES.ratesRps.map(() => 20)), 20);
     assert.equal(at(RATES.ratesRps.map(() => 4000)), demandRps);
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import type { LastMinute } from "../../../domain/load-report.ts";
 import type { Pipeline } from "../../../domain/pipeline.ts";
+import { seededRandom } from "../../../load/seeded-random.ts";
 import { twoStages } from "../../support/pipeline-fixture.ts";
 import { Story } from "../story.ts";
 
@@ -26,8 +27,8 @@ function missFor(seconds: number, story: Story, rateRps = 20): Story {
 describe("the factor by which plans are for more than the load", () => {
   it("stays 1 while requests are in time, or late by no more than chance", () => {
     const story = startSteady();
-    // The SLO is one of 95 %: of a thousand 50 may be late, and 63 are by chance.
-    story.input = { lastMinute: late(63) };
+    // The SLO is one of 95 %: of a thousand 50 may be late, and 65 are by chance.
+    story.input = { lastMinute: late(65) };
     story.run(60, 20);
     assert.equal(story.state.attainmentFactor, 1);
     assert.ok(!story.board.reasons.includes("slo_missed"));
@@ -39,7 +40,7 @@ describe("the factor by which plans are for more than the load", () => {
     const before = story.board.plan!;
     missFor(25, story);
     assert.ok(Math.abs(story.state.attainmentFactor - 1.25) < 0.001, String(story.state.attainmentFactor));
-    missFor(45, story);
+    missFor(50, story);
     assert.equal(story.state.attainmentFactor, 1.5);
     const after = story.board.plan!;
     assert.ok(Math.abs(after.rateRps - 30) < 0.5, String(after.rateRps));
@@ -51,12 +52,12 @@ describe("the factor by which plans are for more than the load", () => {
     assert.deepEqual([status, reason], [true, "PlanFailed"]);
     assert.match(
       message,
-      /^90 % of the requests of the last minute were answered within 500 ms, and should be 95 %: .*1\.50 times the load, and no more/,
+      /^90 % of the requests of the last minute were answered within 500 ms, and should be 95 %: .*up to 1\.5 times the load, which they are now/,
     );
   });
 
-  it("falls slowly when they are in time again, and is kept from start to start", () => {
-    const story = missFor(70, startSteady());
+  it("falls slowly when they are in time again", () => {
+    const story = missFor(75, startSteady());
     story.input = { lastMinute: late(0) };
     story.run(600, 20);
     assert.ok(Math.abs(story.state.attainmentFactor - 1.2) < 0.001, String(story.state.attainmentFactor));
@@ -64,6 +65,50 @@ describe("the factor by which plans are for more than the load", () => {
     assert.equal(story.state.attainmentFactor, 1);
     story.run(30, 20);
     assert.ok(!story.board.reasons.includes("slo_missed"));
+  });
+
+  it("falls where no plan meets every constraint any more, and where nobody says how requests end", () => {
+    const tooMuch = missFor(30, startSteady());
+    const before = tooMuch.state.attainmentFactor;
+    assert.ok(before > 1.2, String(before));
+    missFor(20, tooMuch, 5000);
+    assert.ok(tooMuch.state.attainmentFactor < before, String(tooMuch.state.attainmentFactor));
+    const silent = missFor(30, startSteady());
+    silent.input = { lastMinute: null };
+    silent.run(20, 20);
+    assert.ok(silent.state.attainmentFactor < before);
+  });
+
+  it("is 1 at once under a policy that is not corrected", () => {
+    const story = missFor(30, startSteady());
+    const { objective } = story.pipeline;
+    story.pipeline = { ...story.pipeline, objective: { ...objective, policy: "ipa" } };
+    story.run(1, 20);
+    assert.equal(story.state.attainmentFactor, 1);
+  });
+
+  it("counts no requests that were late before the plan was in place", () => {
+    const story = startSteady();
+    story.kill("read");
+    missFor(8, story);
+    assert.equal(story.stage("read").replicasReady, story.stage("read").replicasNow);
+    const { attainmentFactor } = story.state;
+    assert.equal(attainmentFactor, 1);
+    missFor(20, story);
+    assert.ok(story.state.attainmentFactor > 1.05);
+  });
+
+  it("hardly moves where as many are late as may be", () => {
+    const story = startSteady();
+    const random = seededRandom(5);
+    for (let second = 0; second < 600; second += 1) {
+      let count = 0;
+      for (let request = 0; request < 40; request += 1) if (random() < 0.05) count += 1;
+      const recent = { ended: 40, inTime: 40 - count };
+      story.input = { lastMinute: { ...recent, recent, latencyMs: null } };
+      story.run(1, 20);
+    }
+    assert.ok(story.state.attainmentFactor < 1.03, String(story.state.attainmentFactor));
   });
 
   it("is left as it is while replicas are missing, and says so", () => {

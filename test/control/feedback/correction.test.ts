@@ -54,6 +54,13 @@ describe("correct()", () => {
     assert.deepEqual(both.timedBatches, { "detect/detect-001": 0, "detect/other": 0 });
   });
 
+  it("forgets what it learnt where no pod of the stage says anything", () => {
+    const learnt = next(start, view(105, 1.5));
+    isNear(next(learnt, ready!), 1.1 - 0.2 * 0.1);
+    isNear(next(learnt), 1.1);
+    isNear(next(learnt, view(105, 1.5)), 1.1);
+  });
+
   it("stays within 0.5 and 4, whatever pods say", () => {
     const factors = fc.array(fc.tuple(fc.nat(50), fc.double({ min: 0, noNaN: true })), { maxLength: 50 });
     fc.assert(
