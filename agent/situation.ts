@@ -24,7 +24,7 @@ export interface Situation
 
 const LEAST_RPS = 1e-3;
 
-/** The entry rate that is planned for with a tuning. */
+/** The entry rate that is planned for where a tuning says its quantile; without one plans may be for less (`control/expected`). */
 export function plannedRps(forecast: Forecast, tuning: Tuning): number {
   return Math.max(demandRps(forecast, tuning), LEAST_RPS);
 }
