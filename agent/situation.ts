@@ -1,4 +1,4 @@
-import { demandRps } from "../control/demand.ts";
+import { demandRps, LEAST_RPS } from "../control/demand.ts";
 import type { Tuning } from "../control/tuning.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
@@ -21,8 +21,6 @@ export interface Situation
   /** Requests of the last seconds, oldest first; null: not known. */
   readonly recentRps: readonly (number | null)[];
 }
-
-const LEAST_RPS = 1e-3;
 
 /** The entry rate that is planned for where a tuning says its quantile; without one plans may be for less (`control/expected`). */
 export function plannedRps(forecast: Forecast, tuning: Tuning): number {

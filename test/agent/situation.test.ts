@@ -6,7 +6,7 @@ import { certain, Story } from "../control/story.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
 
 describe("plannedRps()", () => {
-  it("is what the control loop plans replicas for with a tuning", () => {
+  it("is the demand that the control loop plans for with a tuning, and chooses from without one", () => {
     for (const forecastQuantile of [null, 0.5, 0.9, 0.99])
       for (const reactiveRps of [8, 12, 13, 25]) {
         const story = new Story(twoStages());
@@ -19,7 +19,7 @@ describe("plannedRps()", () => {
         } as const;
         story.input = { tuning, forecast };
         story.run(1, 10);
-        assert.equal(story.state.plannedRps, plannedRps(forecast, tuning), `${forecastQuantile} of ${reactiveRps} rps`);
+        assert.equal(story.state.demandRps, plannedRps(forecast, tuning), `${forecastQuantile} of ${reactiveRps} rps`);
       }
   });
 });

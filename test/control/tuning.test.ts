@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { type Tuning, UNTUNED } from "../../control/tuning.ts";
 import { mainPart } from "../../domain/configuration.ts";
-import type { Forecast } from "../../domain/load.ts";
+import { type Forecast, RATE_QUANTILES } from "../../domain/load.ts";
 import { findStage } from "../../domain/pipeline.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
 import { certain, Story } from "./story.ts";
@@ -32,7 +32,7 @@ describe("a tuning of the control loop", () => {
         horizonMs: 25_000,
         peakRps: [10, 20, 30, 40],
         intensityRps: [10, 20, 30, 40],
-        rateRps: [],
+        rateRps: RATE_QUANTILES.map(() => 10),
         reactiveRps,
         leader: "test",
       });
@@ -43,9 +43,18 @@ describe("a tuning of the control loop", () => {
       });
       return story.run(40, 20, ({ nowMs }) => {
         story.input = { ...story.input, forecast: forecast(nowMs) };
-      }).state.plannedRps;
+      }).state;
     };
-    assert.deepEqual([at(null, 5), at(0.99, 5), at(0.9, 5), at(0.5, 5), at(0.5, 25)], [30, 40, 20, 10, 25]);
+    const demands = [at(null, 5), at(0.99, 5), at(0.9, 5), at(0.5, 5), at(0.5, 25)];
+    assert.deepEqual(
+      demands.map(({ demandRps }) => demandRps),
+      [30, 40, 20, 10, 25],
+    );
+    // A quantile that is tuned is planned for, and what is expected where none is.
+    assert.deepEqual(
+      demands.map(({ plannedRps }) => plannedRps),
+      [10, 40, 20, 10, 25],
+    );
   });
 
   it("takes what ten seconds have above a lower quantile than is usual for chance, up to two deviations of a Poisson count", () => {
