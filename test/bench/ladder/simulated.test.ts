@@ -22,7 +22,7 @@ describe("the figure of simulated loads", () => {
 
 describe("the figures of planning in simulations", () => {
   const cells = [
-    { name: "video/onOff", morePoints: 0.5, coresSavedPercent: 20 },
+    { name: "video/onOff", morePoints: 5.1, coresSavedPercent: 20 },
     { name: "video/flash", morePoints: -0.1, coresSavedPercent: 6 },
   ];
 
@@ -30,7 +30,7 @@ describe("the figures of planning in simulations", () => {
     const [cores, points] = createPlanningFigures(cells, []);
     assert.deepEqual([cores?.name, cores?.value, cores?.holds], ["ladder.simulated.coresSaved", 13, true]);
     assert.deepEqual(cores?.against, { "video/onOff": 20, "video/flash": 6 });
-    assert.deepEqual([points?.name, points?.value, points?.holds], ["ladder.simulated.morePoints", 0.2, true]);
+    assert.deepEqual([points?.name, points?.value, points?.holds], ["ladder.simulated.morePoints", 2.5, true]);
   });
 
   it("do not count where a load is missing", () => {
