@@ -219,6 +219,8 @@ export class Story {
       queuedRows: 0,
       queueAgeMs: 0,
       serviceTimes: [],
+      timeFactor: 1,
+      timedBatches: 1,
       nack: null,
     };
     this.#pods.push({ stage, pod: view.pod, readyAtMs: this.nowMs + startMs, view, switching: null });
