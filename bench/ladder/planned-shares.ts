@@ -1,5 +1,7 @@
 /** The shares of its rows that one replica's rungs serve by a plan for a steady rate: what a split at random goes by. */
+
 import { type ServiceTimes, serviceMs } from "../../domain/profile.ts";
+import { splitRows } from "../../optimizer/mix/split-rows.ts";
 
 const UTILISATION = 0.97;
 
@@ -24,21 +26,18 @@ interface Point {
  * @param slower batches take so many times what was measured.
  */
 export function sharePlannedRows(rungs: readonly PlannedRung[], rateRps: number, slower: number): readonly number[] {
-  const mostMs = (UTILISATION * 1000) / rateRps;
   const hull = findHull(
     rungs.map(({ profile, maxBatch, variant }, at) => {
       const rowMs = (slower * serviceMs(profile, maxBatch)) / maxBatch;
       return { at, rowMs, accuracy: variant.accuracy };
     }),
   );
-  const shares = rungs.map(() => 0);
-  const heavier = hull.find(({ rowMs }) => rowMs > mostMs) ?? hull.at(-1);
-  const lighter = hull.findLast(({ rowMs }) => rowMs <= mostMs) ?? hull[0];
-  if (!heavier || !lighter) return shares;
-  const share = heavier === lighter ? 1 : (mostMs - lighter.rowMs) / (heavier.rowMs - lighter.rowMs);
-  shares[lighter.at] = 1 - share;
-  shares[heavier.at] = share;
-  return shares;
+  const heaviestFirst = hull.toReversed();
+  const { shares } = splitRows(
+    heaviestFirst.map(({ rowMs }) => (UTILISATION * 1000) / rowMs),
+    rateRps,
+  );
+  return rungs.map((_, at) => shares[heaviestFirst.findIndex(point => point.at === at)] ?? 0);
 }
 
 /** The points of the upper concave hull, the lightest first. */

@@ -21,8 +21,8 @@ import { say } from "./player.ts";
 
 const SECONDS = 1200;
 export const PAST_SECONDS = 6 * 3600;
-const SEED = 1;
-const PRODUCT = { name: "variscale", policy: "default", forecast: "variscale" } as const;
+export const SEED = 1;
+export const PRODUCT = { name: "variscale", policy: "default", forecast: "variscale" } as const;
 const GENERATED = ["onOff", "mmpp", "flash"] as const;
 const RECORDED = ["fluctuating", "azureCode"] as const;
 

@@ -12,11 +12,9 @@ import { fittedLoad, ownPipeline } from "../experiments/own-pipelines.ts";
 import { type Figure, figure } from "../figure.ts";
 import { rounded } from "../samples.ts";
 import { say } from "./player.ts";
-import { cutBusiest, PAST_SECONDS } from "./simulated.ts";
+import { cutBusiest, PAST_SECONDS, PRODUCT, SEED } from "./simulated.ts";
 
 const KINDS = ["steady", "web", "mmpp"] as const;
-const PRODUCT = { name: "variscale", policy: "default", forecast: "variscale" } as const;
-const SEED = 1;
 /** Requests that are late before the plan has followed do not count. */
 const FIRST_SECONDS = 60;
 

@@ -1,6 +1,6 @@
 import { seededRandom } from "../../load/seeded-random.ts";
-import { predictMix } from "../../optimizer/mix/predict-mix.ts";
 import { type Figure, figure } from "../figure.ts";
+import { predictMix } from "./predict-mix.ts";
 import { createRandomStage, type RandomStage } from "./random-stage.ts";
 import { simulateStage } from "./simulated-stage.ts";
 

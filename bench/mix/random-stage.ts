@@ -1,5 +1,5 @@
 import { createRung, type Rung, rowsMs } from "../../domain/serving/ladder.ts";
-import type { ServedStage } from "../../optimizer/mix/predict-mix.ts";
+import type { ServedStage } from "./predict-mix.ts";
 
 const BATCHES = [1, 2, 4, 8, 16];
 const ROWS = [1, 1, 1, 2, 3];

@@ -4,7 +4,7 @@ import { findRefused } from "../../domain/serving/refusals.ts";
 import { WaitingCalls } from "../../domain/serving/waiting-calls.ts";
 import { chooseOfTwo } from "../../gateway/balance.ts";
 import { seededRandom } from "../../load/seeded-random.ts";
-import type { ServedStage } from "../../optimizer/mix/predict-mix.ts";
+import type { ServedStage } from "./predict-mix.ts";
 
 export interface SimulatedMix {
   /** The share of rows that each rung served. */

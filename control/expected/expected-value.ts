@@ -4,6 +4,7 @@ import { fanOutOf, findVariant, type Pipeline, type Stage } from "../../domain/p
 import { findMainVariants, type Plan } from "../../domain/plan.ts";
 import { throughputRps } from "../../domain/profile.ts";
 import { accuracyOf } from "../../optimizer/accuracy.ts";
+import { splitRows } from "../../optimizer/mix/split-rows.ts";
 import { mixedAccuracy } from "../../optimizer/predict.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import { chooseRungs, hasOneRung, serveAlone } from "../assignments/rungs.ts";
@@ -21,8 +22,6 @@ export type Likely = Pick<Rates, "ratesRps" | "peaksRps">;
 
 /** The worth of a plan over the rates that may come. */
 export interface Expected {
-  /** Share of the requests that are right and in time. */
-  readonly effectiveAccuracy: number;
   /** Share of the requests that some variant can serve. */
   readonly served: number;
   readonly accuracy: number;
@@ -63,7 +62,7 @@ export function expectValue(problem: Problem, plan: Plan, { ratesRps, peaksRps }
   const served = averageRequests(peaksRps, QUANTILES, findServed);
   const costs = weights.accuracy * plan.effectiveAccuracy - plan.objective;
   const value = weights.accuracy * (accuracy * served - MISS_WEIGHT * (1 - served)) - costs;
-  return { effectiveAccuracy: accuracy * served, served, accuracy, value };
+  return { served, accuracy, value };
 }
 
 /** The mean over requests of what depends on the rate, whose quantiles are known at these levels. */
@@ -126,21 +125,12 @@ function countRows(stage: Stage, upstream: StageMix | undefined): number {
   return upstream.shares.reduce((sum, { variant, share }) => sum + share * fanOutOf(stage, variant), 0);
 }
 
-/** The heaviest rung where it carries all rows, the two next to what is carried where it does not, and the lightest alone where even that does not. */
 function mixRungs(rungs: readonly Carried[], rowsRps: number): StageMix {
-  const at = rungs.findIndex(({ rps }) => rps >= rowsRps);
-  const lighter = at < 0 ? rungs.at(-1) : rungs[at];
-  if (!lighter) return { shares: [], served: 1 };
-  const heavier = at > 0 ? rungs[at - 1] : undefined;
-  const alone = { shares: [{ variant: lighter.variant, share: 1 }], served: at < 0 ? lighter.rps / rowsRps : 1 };
-  if (!heavier) return alone;
-  // By the time of a row: together they take all the time that there is.
-  const share = (1 / rowsRps - 1 / lighter.rps) / (1 / heavier.rps - 1 / lighter.rps);
-  return {
-    shares: [
-      { variant: heavier.variant, share },
-      { variant: lighter.variant, share: 1 - share },
-    ],
-    served: 1,
-  };
+  if (rungs.length === 0) return { shares: [], served: 1 };
+  const split = splitRows(
+    rungs.map(({ rps }) => rps),
+    rowsRps,
+  );
+  const shares = rungs.map(({ variant }, at) => ({ variant, share: split.shares[at] as number }));
+  return { shares: shares.filter(({ share }) => share > 0), served: split.served };
 }

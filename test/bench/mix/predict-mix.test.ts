@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { compareMixes } from "../../../bench/mix/mix-figures.ts";
+import { predictMix, type ServedStage } from "../../../bench/mix/predict-mix.ts";
 import { createRung } from "../../../domain/serving/ladder.ts";
-import { predictMix, type ServedStage } from "../../../optimizer/mix/predict-mix.ts";
 
 const rung = (variant: string, latencyMs: number, maxBatch = 1) =>
   createRung(variant, { points: [1, 16].map(batch => ({ batch, latencyMs: latencyMs * batch })) }, maxBatch);
