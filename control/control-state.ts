@@ -88,9 +88,6 @@ export interface Trial {
   readonly mostAccuracy: number;
 }
 
-/** The highest `attainmentFactor`. */
-export const MOST_ATTAINMENT_FACTOR = 1.5;
-
 /** All that a tick needs to know of the ticks before it: plain JSON, persisted as it is. */
 export interface ControlState {
   readonly schemaVersion: 1;

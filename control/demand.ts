@@ -71,7 +71,7 @@ export function withDemand(
   ]);
 }
 
-/** The highest rates among demands: what was planned for, what a load that rises goes on to, and the load as it was. */
+/** Finds the highest of each rate among demands, quantile by quantile. */
 export function findHighest(demands: readonly Demand[]): Rates {
   return demands.map(readRates).reduce(raise, NO_RATES);
 }
@@ -119,7 +119,7 @@ function isAbove(rates: Rates, others: Rates): boolean {
 
 /**
  * The demands, oldest first, without those that can no longer be the highest or the lowest of a window that ends now or later: a
- * later one is as high in every way, and one is as low. Worked: of 300 seconds of a load that varies about ten are left, of a steady one the newest.
+ * later one is as high in every way, and one is as low. Of a steady load the newest is left.
  */
 export function extremeDemands(demands: readonly Demand[]): readonly Demand[] {
   let highest: Rates | null = null;

@@ -1,5 +1,3 @@
-import { MOST_ATTAINMENT_FACTOR } from "./control-state.ts";
-
 /** Constants of the control loop; design §8. All times in ms. */
 export const SETTINGS = {
   /** Index into QUANTILES of the forecast quantile that is planned for: 0.95. */
@@ -40,7 +38,7 @@ export const SETTINGS = {
   /** More batches of one switcher in one tick count as this: one that lies must not outvote the others. */
   correctionMostBatches: 15,
   /** Plans are for at most so many times the load where less is answered in time than they say; rise and fall are of a second. */
-  attainmentMost: MOST_ATTAINMENT_FACTOR,
+  attainmentMost: 1.5,
   attainmentRise: 0.01,
   attainmentFall: 0.0005,
   attainmentTold: 1.01,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CONDITION_TYPES } from "../control/board.ts";
-import { type ControlState, MOST_ATTAINMENT_FACTOR } from "../control/control-state.ts";
+import type { ControlState } from "../control/control-state.ts";
+import { SETTINGS } from "../control/settings.ts";
 import { MAX_RUNGS, MOST_BELOW_FLOOR } from "../domain/assignment.ts";
 import { MAX_RATE_RPS, QUANTILES, RATE_QUANTILES } from "../domain/load.ts";
 import { partsSchema as parts, readPlanSchema as plan, readReasonsSchema as reasons } from "../domain/plan-schema.ts";
@@ -129,7 +130,7 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   corrections: z.record(word, z.number().positive().max(100)),
   // Earlier versions kept none of the two.
   timedBatches: z.record(z.string(), count).default({}),
-  attainmentFactor: z.number().min(1).max(MOST_ATTAINMENT_FACTOR).default(1),
+  attainmentFactor: z.number().min(1).max(SETTINGS.attainmentMost).default(1),
   asPlannedSinceMs: time.nullable().default(null),
   rowEvidence: z
     .record(

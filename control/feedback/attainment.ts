@@ -14,7 +14,7 @@ export interface Missed {
 }
 
 const MEASURE =
-  "look for what takes time beside the models (network, gateway), or measure anew with `variscale profile`";
+  "look for requests that fail, for what takes time beside the models (network, gateway), or measure anew with `variscale profile`";
 const NOT_FEASIBLE: Missed = {
   cause: "PlanInfeasible",
   advice: "no plan meets every constraint; `variscale plan` shows what binds",

@@ -40,13 +40,19 @@ function averageFactors(
   before: ControlState["timedBatches"],
   switchers: readonly SwitcherView[],
 ): { readonly factor: number; readonly batches: number } | null {
-  let [batches, sum] = [0, 0];
-  for (const { stage, pod, timeFactor = 1, timedBatches = 0 } of switchers) {
+  const told = switchers.flatMap(({ stage, pod, timeFactor = 1, timedBatches = 0 }) => {
     // A pod that is new here, or counts from zero again, says nothing yet.
-    const more = Math.max(0, timedBatches - (before[podKey(stage, pod)] ?? timedBatches));
-    const weight = Math.min(more, SETTINGS.correctionMostBatches);
+    const more = timedBatches - (before[podKey(stage, pod)] ?? timedBatches);
+    return more > 0 ? [{ more, factor: timeFactor }] : [];
+  });
+  const counts = told.map(({ more }) => more).toSorted((a, b) => a - b);
+  // No pod counts more than most others do: one that lies must not outvote them.
+  const most = Math.min(SETTINGS.correctionMostBatches, counts[(counts.length - 1) >> 1] ?? 0);
+  let [batches, sum] = [0, 0];
+  for (const { more, factor } of told) {
+    const weight = Math.min(more, most);
     batches += weight;
-    sum += weight * Math.min(SETTINGS.correctionMax, Math.max(SETTINGS.correctionMin, timeFactor));
+    sum += weight * Math.min(SETTINGS.correctionMax, Math.max(SETTINGS.correctionMin, factor));
   }
   return batches > 0 ? { factor: sum / batches, batches } : null;
 }

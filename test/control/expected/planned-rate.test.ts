@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import type { Rates } from "../../../control/demand.ts";
+import { expectValue } from "../../../control/expected/expected-value.ts";
 import { choosePlannedRate } from "../../../control/expected/planned-rate.ts";
 import { UNTUNED } from "../../../control/tuning.ts";
 import type { Forecast } from "../../../domain/load.ts";
 import type { Pipeline } from "../../../domain/pipeline.ts";
+import { optimize } from "../../../optimizer/optimize.ts";
 import type { Problem } from "../../../optimizer/problem.ts";
 import { problemOf } from "../../optimizer/problems.ts";
 import { pipelineFixture, twoStages } from "../../support/pipeline-fixture.ts";
@@ -77,23 +79,29 @@ describe("choosePlannedRate()", () => {
       { stage: "read", variant: "middle", batch: null, replicas: null },
     ];
     assert.equal(choose(twoStages(), {}, { pins }), DEMAND_RPS);
+    assert.equal(choose(twoStages(), {}, { combine: { detect: { kind: "vote", correlation: 0 } } }), DEMAND_RPS);
     const single = pipelineFixture([{ name: "a", ladder: { only: [25, 0.9] } }]);
     assert.equal(choose(single), DEMAND_RPS);
   });
 
   it("stays at a higher rate where a lower one gains hardly anything, and not where that gains more", () => {
-    const weigh = (cost: number) => twoStages({ objective: { weights: { accuracy: 1, cost, batch: 0, switch: 0 } } });
-    const ratesRps = [18, 18, 19, 20, 40, 60, 70, 80];
+    const rates = { ...RATES, ratesRps: [18, 18, 19, 20, 40, 60, 70, 80] };
+    const createProblem = (cost: number, rateRps = DEMAND_RPS) =>
+      problemOf(twoStages({ objective: { weights: { accuracy: 1, cost, batch: 0, switch: 0 } } }), rateRps);
     const at = (cost: number, keptRps: number | null) =>
-      choosePlannedRate(problemOf(weigh(cost), DEMAND_RPS), { ...RATES, ratesRps }, keptRps, UNTUNED);
-    const cheap = [0.001, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.1].map(
-      cost => [at(cost, null), at(cost, 50)] as const,
-    );
-    assert.ok(
-      cheap.some(([free, kept]) => free < 50 && kept === 50),
-      JSON.stringify(cheap),
-    );
-    assert.deepEqual(cheap.at(-1), [20, 20]);
+      choosePlannedRate(createProblem(cost), rates, keptRps, UNTUNED);
+    const valueAt = (cost: number, rateRps: number): number => {
+      const problem = createProblem(cost, rateRps);
+      // As it is chosen: the upper half of the quantiles is no less than the load as it is.
+      return expectValue(problem, optimize(problem), rates).value;
+    };
+    const costs = Array.from({ length: 200 }, (_, i) => 0.00005 * (i + 1));
+    const gains = costs.map(cost => ({ cost, gain: valueAt(cost, 20) - valueAt(cost, 50) }));
+    const few = gains.filter(({ cost, gain }) => gain > 0 && gain < 0.002 && at(cost, null) === 20);
+    const many = gains.filter(({ gain }) => gain > 0.0021);
+    assert.ok(few.length > 0 && many.length > 0, JSON.stringify(gains));
+    for (const { cost } of few) assert.equal(at(cost, 50), 50, `${cost}`);
+    for (const { cost } of many) assert.equal(at(cost, 50), at(cost, null), `${cost}`);
     // A kept rate is no reason to plan for less than the load as it is, or for more than the demand.
     assert.equal(at(0.1, 10), 20);
     assert.equal(at(0.1, 100), 20);

@@ -49,10 +49,12 @@ describe("correct()", () => {
     assert.ok((factor(state) ?? 0) > 1.44, String(factor(state)));
   });
 
-  it("weighs the pods of a stage by their batches, of each at most fifteen", () => {
+  it("weighs the pods of a stage by their batches, none by more than most others have, nor by more than fifteen", () => {
     const both = next(initialState(1), view(0, 1), view(0, 1, { pod: "other" }));
     isNear(next(both, view(5, 1), view(5, 2, { pod: "other" })), 1 + 0.2 * 0.5);
-    isNear(next(both, view(5, 1), view(1000, 2, { pod: "other" })), 1 + 0.2 * 0.75);
+    isNear(next(both, view(5, 1), view(1000, 2, { pod: "other" })), 1 + 0.2 * 0.5);
+    isNear(next(both, view(5, 1), view(1, 2, { pod: "other" })), 1 + 0.2 * 0.5 * (2 / 5));
+    isNear(next(both, view(100, 1), view(100, 2, { pod: "other" })), 1 + 0.2 * 0.5);
     assert.deepEqual(both.timedBatches, { "detect/detect-001": 0, "detect/other": 0 });
   });
 
