@@ -1,6 +1,6 @@
-import { demandRps, LEAST_RPS } from "../control/demand.ts";
+import { demandRps } from "../control/demand.ts";
 import type { Tuning } from "../control/tuning.ts";
-import type { Forecast, LoadSample } from "../domain/load.ts";
+import { type Forecast, LEAST_RPS, type LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf, type Plan } from "../domain/plan.ts";
 import type { Problem } from "../optimizer/problem.ts";

@@ -5,9 +5,6 @@ import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 import { forecastRps, quantileIndex, type Tuning } from "./tuning.ts";
 
-/** Planned for where there may be load but none is seen. */
-export const LEAST_RPS = 1e-3;
-
 /** Two deviations of the root of a Poisson rate over REACTIVE_SECONDS. */
 const CHANCE = 2 / (2 * Math.sqrt(REACTIVE_SECONDS));
 

@@ -1,8 +1,8 @@
 import { compareVersions, QUARANTINE_CODES } from "../domain/assignment.ts";
 import { excludeUnfit, unfitVariants } from "../domain/memory-fit.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
+import { findBelowFloor } from "../optimizer/mix/rungs.ts";
 import type { StagePin } from "../optimizer/problem.ts";
-import { findBelowFloor } from "./assignments/rungs.ts";
 import type { ControlState, MissingVariant, Quarantine } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SwitcherView } from "./switcher-view.ts";

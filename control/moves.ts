@@ -1,8 +1,8 @@
 import { doesVote, mainPart, type Part, replicasOf } from "../domain/configuration.ts";
 import type { Stage } from "../domain/pipeline.ts";
 import type { Plan, StagePlan } from "../domain/plan.ts";
+import { findBelowFloor, isServedFixed } from "../optimizer/mix/rungs.ts";
 import type { StagePin } from "../optimizer/problem.ts";
-import { findBelowFloor, isServedFixed } from "./assignments/rungs.ts";
 import { replicaRps, stageRates } from "./capacity.ts";
 import { type ControlState, podKey } from "./control-state.ts";
 import { distributeParts } from "./part-distribution.ts";

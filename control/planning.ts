@@ -1,18 +1,20 @@
 import { replicasOf, servedNames } from "../domain/configuration.ts";
+import { LEAST_RPS } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf, type Plan, type Reason, type StagePlan } from "../domain/plan.ts";
 import { votesOf } from "../optimizer/composite.ts";
 import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
 import { type Given, type GivenTrial, givenOf } from "../optimizer/given.ts";
+import { expectMix, mixesVariants } from "../optimizer/mix/expected-value.ts";
+import { mayServeLighter } from "../optimizer/mix/rungs.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import { POLICIES } from "../optimizer/policies.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
-import { mayServeLighter } from "./assignments/rungs.ts";
 import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
-import { findHighest, isFloored, LEAST_RPS, withDemand } from "./demand.ts";
+import { findHighest, isFloored, withDemand } from "./demand.ts";
 import { excludeBelowFloors, excludedVariants, findQuarantined, groupByStage, keepPossiblePins } from "./excluded.ts";
-import { choosePlannedRate } from "./expected/planned-rate.ts";
+import { choosePlannedRate, findLikely } from "./expected/planned-rate.ts";
 import { isAttainmentTold } from "./feedback/attainment.ts";
 import { addReason, takeInPlace, withRise } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
@@ -57,7 +59,7 @@ export function planWhenDue(before: ControlState, input: TickInput, nowMs: numbe
   const decisions = state.decisions + 1;
   return {
     ...state,
-    plan,
+    plan: mixesVariants(problem) ? { ...plan, mix: expectMix(problem, plan, findLikely(rates)) } : plan,
     planReasons: [...new Set([...plan.reasons, ...reasonsOf(demanded, state, input, nowMs)])],
     planAtMs: nowMs,
     decisionId: `d-${input.epoch}-${decisions}`,
@@ -150,7 +152,8 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
   const { plan, planReasons, demands } = state;
   const plannedRps = state.plannedRps ?? plan?.rateRps ?? 0;
-  const risenRps = planReasons.includes("rising") ? findHighest(demands).risenRps : plannedRps;
+  const rates = findHighest(demands);
+  const risenRps = planReasons.includes("rising") ? rates.risenRps : plannedRps;
   return {
     ...givenOf(problem),
     ...(state.missing.length > 0 && { notInstalled: groupByStage(state.missing) }),
@@ -160,6 +163,7 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
     ...(state.trial && { trial: trialGiven(state.trial) }),
     ...(plan && risenRps > plan.rateRps && { risenRps }),
     ...(plan && plannedRps < problem.rateRps && { demandRps: problem.rateRps }),
+    ...(plan?.mix && { likely: findLikely(rates) }),
     ...(isAttainmentTold(state) && { attainmentFactor: state.attainmentFactor }),
   };
 }

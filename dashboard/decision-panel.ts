@@ -1,7 +1,7 @@
 import { givenText } from "../explanation/given-text.ts";
 import { number, percent } from "../explanation/number-text.ts";
 import { outcomeText, runnerUpText } from "../explanation/plan-text.ts";
-import { changeText, currentText, priceText } from "../explanation/price-text.ts";
+import { atMoreText, changeText, currentText, priceText } from "../explanation/price-text.ts";
 import { BINDING_TEXT, REASON_TEXT } from "../explanation/reason-text.ts";
 import { element } from "./element.ts";
 import type { SeenDecision } from "./history.ts";
@@ -58,6 +58,7 @@ export function explanation({
     element("p", {}, runnerUpText(plan, plan.runnerUp)),
     element("h3", {}, "What a little more or less would cost"),
     list(analysis.explanation.prices.map(priceText)),
+    list(atMoreText(analysis.explanation, plan.isAccuracyKnown)),
     ...(current === null ? [] : [element("p", {}, current), list(analysis.explanation.changes.map(changeText))]),
     element("h3", {}, "Made with"),
     element("p", {}, made.heading),

@@ -1,5 +1,5 @@
 import { number, percent } from "../explanation/number-text.ts";
-import { accuracyText, stagesText } from "../explanation/plan-text.ts";
+import { accuracyText, mixText, stagesText } from "../explanation/plan-text.ts";
 import { element, svg } from "./element.ts";
 import type { ExplainedDecision } from "./live-view.ts";
 import { linear, px, ticks } from "./scale.ts";
@@ -11,7 +11,7 @@ const TOP = 10;
 const BOTTOM = 34;
 
 interface Mark {
-  readonly look: "front" | "chosen" | "heaviest";
+  readonly look: "front" | "mixed" | "chosen" | "heaviest";
   readonly cores: number;
   readonly accuracy: number;
   readonly text: string;
@@ -19,9 +19,12 @@ interface Mark {
 
 /** Every plan that is worth having at the load of a decision, the one that was chosen, and the heaviest variants. */
 export function drawPareto(host: HTMLElement, { plan, analysis }: ExplainedDecision): void {
-  const { front, heaviest, isWhole } = analysis;
+  const { front, mixes, heaviest, isWhole } = analysis;
   const marks: readonly Mark[] = [
     ...front.map(({ cores, accuracy, stages }): Mark => ({ look: "front", cores, accuracy, text: stagesText(stages) })),
+    ...mixes.map(
+      ({ cores, mix }): Mark => ({ look: "mixed", cores, accuracy: mix.accuracy, text: mixText(mix, false) }),
+    ),
     ...(heaviest.feasible
       ? [
           {
@@ -60,7 +63,12 @@ export function drawPareto(host: HTMLElement, { plan, analysis }: ExplainedDecis
     ...marks.map(({ look, cores, accuracy, text }) =>
       svg(
         "circle",
-        { class: `mark ${look}`, cx: px(x(cores)), cy: px(y(accuracy)), r: look === "front" ? 4 : 6 },
+        {
+          class: `mark ${look}`,
+          cx: px(x(cores)),
+          cy: px(y(accuracy)),
+          r: look === "front" || look === "mixed" ? 4 : 6,
+        },
         svg(
           "title",
           {},
@@ -76,6 +84,7 @@ export function drawPareto(host: HTMLElement, { plan, analysis }: ExplainedDecis
       "ul",
       { class: "legend" },
       key("front", note),
+      ...(mixes.length > 0 ? [key("mixed", "lighter variants where there is no time for heavier ones")] : []),
       key("chosen", "chosen"),
       ...(heaviest.feasible ? [key("heaviest", "heaviest variants, without limits")] : []),
     ),
@@ -91,7 +100,12 @@ export function drawPareto(host: HTMLElement, { plan, analysis }: ExplainedDecis
   );
 }
 
-const NAMES: Readonly<Record<Mark["look"], string>> = { front: "possible", chosen: "chosen", heaviest: "heaviest" };
+const NAMES: Readonly<Record<Mark["look"], string>> = {
+  front: "possible",
+  mixed: "mixed",
+  chosen: "chosen",
+  heaviest: "heaviest",
+};
 
 function key(look: Mark["look"], text: string): HTMLElement {
   const mark = svg(

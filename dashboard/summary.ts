@@ -91,13 +91,18 @@ export function tiles(
       "accuracy",
       plan ? (board?.served?.accuracy == null ? accuracyText(plan) : percent(board.served.accuracy)) : "–",
       plan
-        ? `${board?.served?.accuracy == null ? "" : `served; planned ${accuracyText(plan)}, `}${effectiveText(plan)}, by the plan${estimatedText(board)}`
+        ? `${board?.served?.accuracy == null ? "" : `served; planned ${accuracyText(plan)}, `}${effectiveText(plan)}, by the plan${expectedText(plan)}${estimatedText(board)}`
         : "",
     ),
     tile("cores", plan ? number(plan.cores) : "–", plan ? savings(plan, explained) : ""),
     latencyTile(slo, plan, lastMinute),
     tile("replicas", `${ready} of ${asked}`, `ready; ${number(queued)} rows wait`),
   ];
+}
+
+/** The accuracy that is expected over the load that may come, where lighter variants serve a part of it. */
+function expectedText({ mix, isAccuracyKnown }: Plan): string {
+  return mix && isAccuracyKnown ? `; ${percent(mix.accuracy)} expected with lighter variants` : "";
 }
 
 /** What the answers of late show, beside what was measured of the variants that gave them. */

@@ -30,8 +30,19 @@ export interface Forecast {
   readonly leader: string;
 }
 
+/** The rates that may come, of entry requests. */
+export interface Likely {
+  /** Quantiles of the mean rate in the order of RATE_QUANTILES, in rps. */
+  readonly ratesRps: readonly number[];
+  /** Quantiles of the highest second in the order of QUANTILES, in rps. */
+  readonly peaksRps: readonly number[];
+}
+
 /** The load as it is now is the mean of so many seconds, or what the last few of them prove where that is more. */
 export const REACTIVE_SECONDS = 10;
+
+/** Planned for where there may be load but none is seen. */
+export const LEAST_RPS = 1e-3;
 
 /** Rates above this are taken for errors of the source. */
 export const MAX_RATE_RPS = 1e7;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MAX_RUNGS } from "./assignment.ts";
 import { MAX_RATE_RPS } from "./load.ts";
 import { BINDINGS, type Binding, type Plan, REASONS, type Reason } from "./plan.ts";
 
@@ -13,6 +14,15 @@ export const partsSchema = z
   .min(1)
   .max(100);
 const stagePlans = z.array(z.object({ stage: word, parts: partsSchema, cores: amount, latencyMs: amount })).max(32);
+
+/** A PlannedMix. */
+export const mixSchema = z.object({
+  accuracy: share,
+  served: share,
+  stages: z
+    .array(z.object({ stage: word, shares: z.array(z.object({ variant: word, share })).max(MAX_RUNGS) }))
+    .max(32),
+});
 
 const plan = z.object({
   feasible: z.boolean(),
@@ -34,6 +44,7 @@ const plan = z.object({
   runnerUp: z
     .object({ stages: stagePlans, objective: z.number(), accuracy: share, cores: amount, latencyMs: amount })
     .nullable(),
+  mix: mixSchema.exactOptional(),
 });
 
 /** A Plan as this version writes it: by `variscale plan`, in the scaler's state and its answers. */

@@ -67,6 +67,23 @@ export interface RunnerUp {
   readonly latencyMs: number;
 }
 
+/** A variant that serves a part of a stage's rows. */
+export interface VariantShare {
+  readonly variant: string;
+  /** From 0 to 1; all shares of a stage add up to 1. */
+  readonly share: number;
+}
+
+/** The variants by which replicas serve a plan, where they go lighter batch by batch, as a mean over requests. */
+export interface PlannedMix {
+  /** Share of right answers among all that are given. */
+  readonly accuracy: number;
+  /** Share of the requests that some variant has time for. */
+  readonly served: number;
+  /** By stage, the most accurate variant first. */
+  readonly stages: readonly { readonly stage: string; readonly shares: readonly VariantShare[] }[];
+}
+
 /** A Configuration for a rate, with what it is predicted to give. */
 export interface Plan {
   /** False: no configuration meets every constraint, and this is the least bad one. */
@@ -94,6 +111,8 @@ export interface Plan {
   readonly reasons: readonly Reason[];
   readonly binding: Binding;
   readonly runnerUp: RunnerUp | null;
+  /** Over the rates that may come; missing: they are not known, or replicas serve the planned variants alone. */
+  readonly mix?: PlannedMix;
 }
 
 export function configurationOf(plan: Plan): Configuration {

@@ -3,6 +3,7 @@ import type { Pipeline } from "../domain/pipeline.ts";
 import type { StagePlan } from "../domain/plan.ts";
 import { type Explanation, explain } from "../optimizer/explain.ts";
 import { heaviestPlan } from "../optimizer/heaviest-plan.ts";
+import { findMixedFront, type MixedPlan } from "../optimizer/mix/mixed-front.ts";
 import { paretoFront } from "../optimizer/pareto.ts";
 import { type MadePlan, problemOfDecision } from "./explain-decision.ts";
 
@@ -11,6 +12,8 @@ export interface Analysis {
   readonly explanation: Explanation;
   /** Every plan that is worth having at the decision's load, cheapest first. */
   readonly front: readonly FrontPoint[];
+  /** Mixes of variants that are worth having beside them. */
+  readonly mixes: readonly MixedPlan[];
   /** False: there are more, or not all are proven. */
   readonly isWhole: boolean;
   readonly heaviest: HeaviestPlan;
@@ -39,12 +42,13 @@ export function analyseDecision(pipeline: Pipeline, decision: MadePlan): Analysi
   const { feasible, stages, cores, costPerHour, accuracy } = heaviestPlan(problem);
   const variants = stages.map(stage => mainPart(stage)?.variant ?? "");
   return {
-    explanation: explain(problem, decision.plan),
+    explanation: explain(problem, decision.plan, null, decision.given?.likely),
     front: plans.map(plan => ({
       cores: plan.cores,
       accuracy: plan.accuracy,
       stages: plan.stages.map(({ stage, parts }) => ({ stage, parts })),
     })),
+    mixes: findMixedFront(problem, plans),
     isWhole,
     heaviest: { feasible, variants, cores, costPerHour, accuracy },
   };

@@ -28,5 +28,5 @@ export function problemOfDecision(pipeline: Pipeline, { plan, before, correction
 
 /** What a little more or less would have cost, and what changed against the decision before. */
 export function explainDecision(pipeline: Pipeline, decision: MadePlan): Explanation {
-  return explain(problemOfDecision(pipeline, decision), decision.plan);
+  return explain(problemOfDecision(pipeline, decision), decision.plan, null, decision.given?.likely);
 }

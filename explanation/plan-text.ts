@@ -1,6 +1,9 @@
 import type { Part } from "../domain/configuration.ts";
-import type { Plan, RunnerUp, StagePlan } from "../domain/plan.ts";
+import type { Plan, PlannedMix, RunnerUp, StagePlan } from "../domain/plan.ts";
 import { number, percent, points, signed } from "./number-text.ts";
+
+/** A share of requests that is less is not told. */
+const LEAST_TOLD = 0.0005;
 
 /** As `v4-640 × 2, batch 4`. */
 export function partText({ variant, batch, replicas }: Part): string {
@@ -32,6 +35,29 @@ export function effectiveText({
   return `${isAccuracyKnown ? "right and in time" : "in time"} ${percent(effectiveAccuracy)}`;
 }
 
+/** As `62 % by large, 38 % by medium → all by small`. */
+function sharesText({ stages }: Pick<PlannedMix, "stages">): string {
+  const texts = stages.map(({ shares }) => {
+    const [first, ...others] = shares;
+    if (!first) return "nothing";
+    if (others.length === 0) return `all by ${first.variant}`;
+    return shares.map(({ variant, share }) => `${percent(share)} by ${variant}`).join(", ");
+  });
+  return texts.join(" → ");
+}
+
+/** Shares of the variants, the accuracy where it is known, and the requests that none has time for. */
+export function mixText(mix: PlannedMix, isAccuracyKnown: boolean): string {
+  const missed = 1 - mix.served >= LEAST_TOLD ? `, ${percent(1 - mix.served)} not in time` : "";
+  const accuracy = isAccuracyKnown ? `: accuracy ${percent(mix.accuracy)}` : "";
+  return `${sharesText(mix)}${accuracy}${missed}`;
+}
+
+/** The mix that is expected over the rates that may come; nothing where that is not known. */
+function expectedText({ mix, isAccuracyKnown }: Plan): readonly string[] {
+  return mix ? [`expected over the load that may come: ${mixText(mix, isAccuracyKnown)}`] : [];
+}
+
 /** Whether it holds, and what it is predicted to give. */
 export function outcomeText(plan: Plan): readonly string[] {
   const cost = plan.costPerHour === null ? "" : `, ${number(plan.costPerHour)} an hour`;
@@ -40,6 +66,7 @@ export function outcomeText(plan: Plan): readonly string[] {
     `${plan.feasible ? "feasible" : "NOT FEASIBLE"} at ${number(plan.rateRps)} rps${plan.shedRps > 0 ? `, ${number(plan.shedRps)} rps are shed` : ""}`,
     `accuracy ${accuracyText(plan)}, ${effectiveText(plan)}, ${number(plan.latencyMs)} ms, ${number(plan.cores)} cores${cost}`,
     `objective ${plan.objective.toPrecision(6)}, ${proof}`,
+    ...expectedText(plan),
   ];
 }
 

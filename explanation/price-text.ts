@@ -1,6 +1,6 @@
 import type { Explanation, Price, StageChange } from "../optimizer/explain.ts";
 import { number, points, signed } from "./number-text.ts";
-import { partsText } from "./plan-text.ts";
+import { mixText, partsText } from "./plan-text.ts";
 import { BINDING_TEXT } from "./reason-text.ts";
 
 /** What one step of something costs or gives, as one line. */
@@ -9,15 +9,28 @@ export function priceText(price: Price): string {
     accuracy: "1 point more of accuracy",
     slo: `${number(-price.step)} ms less of the SLO, as accurate`,
     load: `${number(price.step)} rps more`,
-    cores: `${number(-price.step)} ${price.step === -1 ? "core" : "cores"} less`,
+    cores: `${coresText(-price.step)} less`,
+    replica: `${coresText(price.step)} more, for a replica of ${price.stage ?? "a stage"}`,
   }[price.of];
   if (!price.feasible) return `${subject}: not to be had`;
-  const effects = [
+  const costs = [
     ...(price.cores === 0 ? [] : [`cores ${signed(price.cores)}`]),
     ...(price.replicas === 0 ? [] : [`replicas ${signed(price.replicas)}`]),
+  ];
+  const effects = [
+    ...(price.of === "replica" ? [] : costs),
     ...(Math.abs(price.accuracy) < 1e-6 ? [] : [`accuracy ${points(price.accuracy)}`]),
   ];
   return `${subject}: ${effects.length === 0 ? "nothing" : effects.join(", ")}`;
+}
+
+function coresText(count: number): string {
+  return `${number(count)} ${count === 1 ? "core" : "cores"}`;
+}
+
+/** A line for each rate above the planned one: how the same replicas serve it. */
+export function atMoreText({ atMore }: Pick<Explanation, "atMore">, isAccuracyKnown: boolean): readonly string[] {
+  return atMore.map(({ rateRps, ...mix }) => `at ${number(rateRps)} rps ${mixText(mix, isAccuracyKnown)}`);
 }
 
 /** What became of what was served; null: nothing was. */

@@ -1,11 +1,7 @@
+import type { VariantShare } from "../domain/plan.ts";
+
 /** Rows of one stage in one request by the variant that served them; `a&b`: these variants voted on them. */
 export type RowsByVariant = ReadonlyMap<string, number>;
-
-export interface VariantShare {
-  readonly variant: string;
-  /** From 0 to 1; all shares of a stage add up to 1. */
-  readonly share: number;
-}
 
 /** More characters are no list of rungs: a replica has five at most. */
 const MOST_CHARACTERS = 2000;

@@ -1,19 +1,26 @@
-import { type Configuration, type Part, replicasOf } from "../domain/configuration.ts";
+import { type Configuration, mainPart, type Part, replicasOf } from "../domain/configuration.ts";
+import type { Likely } from "../domain/load.ts";
 import type { Objective } from "../domain/pipeline-schema.ts";
-import { configurationOf, type Plan, type StagePlan } from "../domain/plan.ts";
+import { configurationOf, type Plan, type PlannedMix, type StagePlan } from "../domain/plan.ts";
 import type { TimeLimit } from "./effort.ts";
 import { evaluate } from "./evaluate.ts";
+import { expectMix, expectRate, mixesVariants } from "./mix/expected-value.ts";
 import { optimize } from "./optimize.ts";
 import type { Problem } from "./problem.ts";
+
+export const PRICED = ["accuracy", "slo", "load", "cores", "replica"] as const;
 
 /** What one step of something costs or gives: the best plan with it against the best without it, or against the cheapest that is as accurate. */
 export interface Price {
   /**
    * `accuracy`: one point more of it, at the least cost. `slo`: a tenth less of the time, at the least cost for the same accuracy.
-   * `load`: a tenth more of it. `cores`: one replica's worth less of them.
+   * `load`: a tenth more of it. `cores`: one replica's worth less of them. `replica`: one more of the stage where that is worth most, with the same
+   * variants and over the rates that may come; its accuracy is the share of all requests that are right.
    */
-  readonly of: "accuracy" | "slo" | "load" | "cores";
-  /** By how much it was changed: a share, ms, rps or cores. */
+  readonly of: (typeof PRICED)[number];
+  /** The stage that has one replica more. */
+  readonly stage?: string;
+  /** By how much it was changed: a share, ms, rps, cores, or the cores of the replica. */
   readonly step: number;
   /** False: no plan has it, and the differences are those of the least bad one. */
   readonly feasible: boolean;
@@ -37,10 +44,26 @@ export interface Explanation {
   readonly changes: readonly StageChange[];
   /** What the current configuration would give now; null: there is none. */
   readonly current: Plan | null;
+  /** Its replicas' mix where more comes than it was made for; empty where they serve the planned variants alone, or share a machine. */
+  readonly atMore: readonly MixAtRate[];
 }
 
-/** Why a plan is as it is: what a little more or less of each thing would cost, and what has changed and for what. `limit`: of each plan that is made for it. */
-export function explain(problem: Problem, plan: Plan, limit: TimeLimit | null = null): Explanation {
+export interface MixAtRate extends PlannedMix {
+  readonly rateRps: number;
+}
+
+/**
+ * Why a plan is as it is: what a little more or less of each thing would cost, and what has changed and for what.
+ *
+ * @param limit of each plan that is made for it.
+ * @param likely the rates that may come; null: they are not known.
+ */
+export function explain(
+  problem: Problem,
+  plan: Plan,
+  limit: TimeLimit | null = null,
+  likely: Likely | null = null,
+): Explanation {
   const { current } = problem;
   const best = bestOf(problem, plan, limit);
   return {
@@ -49,11 +72,21 @@ export function explain(problem: Problem, plan: Plan, limit: TimeLimit | null = 
       ...sloPrice(problem, plan, best, limit),
       ...loadPrice(problem, best, limit),
       ...coresPrice(problem, best, limit),
+      ...(likely ? replicaPrice(problem, plan, likely) : []),
     ],
     changes: current ? changesOf(current, plan) : [],
     current: current && evaluate(problem, current),
+    atMore: mixesVariants(problem)
+      ? MORE.map(times => times * plan.rateRps).map(rateRps => ({
+          rateRps,
+          ...expectMix(problem, plan, expectRate(rateRps)),
+        }))
+      : [],
   };
 }
+
+/** Times the rate of a plan for which it is told what its replicas serve. */
+const MORE = [1.5, 2, 3];
 
 const POINT = 0.01;
 const TENTH = 0.1;
@@ -98,6 +131,30 @@ function coresPrice(problem: Problem, plan: Plan, limit: TimeLimit | null): Pric
   const objective = { ...problem.pipeline.objective, maxCores: Math.max(1e-9, plan.cores - step) };
   const other = optimize({ ...problem, pipeline: { ...problem.pipeline, objective } }, limit);
   return [priceOf("cores", -step, plan, other)];
+}
+
+function replicaPrice(problem: Problem, plan: Plan, likely: Likely): Price[] {
+  if (!mixesVariants(problem)) return [];
+  const findRight = (stages: readonly StagePlan[]): number => {
+    const { accuracy, served } = expectMix(problem, { ...plan, stages }, likely);
+    return accuracy * served;
+  };
+  const right = findRight(plan.stages);
+  const prices = plan.stages.flatMap(({ stage, cores, ...own }): Price[] => {
+    if (replicasOf(own) === 0) return [];
+    const step = cores / replicasOf(own);
+    const accuracy = findRight(plan.stages.map(other => (other.stage === stage ? addReplica(other) : other))) - right;
+    return [{ of: "replica", stage, step, feasible: true, cores: step, replicas: 1, accuracy, latencyMs: 0 }];
+  });
+  return prices.toSorted((a, b) => b.accuracy - a.accuracy).slice(0, 1);
+}
+
+function addReplica(stage: StagePlan): StagePlan {
+  const main = mainPart(stage);
+  return {
+    ...stage,
+    parts: stage.parts.map(part => (part === main ? { ...part, replicas: part.replicas + 1 } : part)),
+  };
 }
 
 /** What prices at the least cost are compared with: the plan may have replicas beyond it, for requests that would be late or for a rise. */

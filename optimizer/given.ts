@@ -1,4 +1,5 @@
 import type { Configuration } from "../domain/configuration.ts";
+import type { Likely } from "../domain/load.ts";
 import { type Pipeline, withFanOutTimes } from "../domain/pipeline.ts";
 import type { Objective } from "../domain/pipeline-schema.ts";
 import type { PolicyName } from "../domain/policy-name.ts";
@@ -33,6 +34,8 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly risenRps?: number;
   /** The rate that may come, which was more than what it was made for; missing: it was made for that. */
   readonly demandRps?: number;
+  /** The rates that may come, as they were known when it was made; missing: they don't matter to it, or were not recorded. */
+  readonly likely?: Likely;
   /** Its rate is so many times the load, as fewer requests were answered in time than plans said; missing: once. */
   readonly attainmentFactor?: number;
   /** Those of `excluded`, by stage, that pods have no model file of; missing: none. */
@@ -64,6 +67,7 @@ export function problemGiven(
     rowFactors = {},
     risenRps: _risen,
     demandRps: _demand,
+    likely: _likely,
     attainmentFactor: _attainment,
     trial: _trial,
     notInstalled: _missing,

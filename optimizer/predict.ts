@@ -1,5 +1,5 @@
 import { mainPart, type Part } from "../domain/configuration.ts";
-import type { StagePlan } from "../domain/plan.ts";
+import type { StagePlan, VariantShare } from "../domain/plan.ts";
 import type { AccuracyModel } from "./accuracy.ts";
 import { fromZero, graphWithin, longestPathMs } from "./graph-latency.ts";
 import { fanOutAt, type Scope, type ScopeStage } from "./scope.ts";
@@ -147,12 +147,6 @@ function expectedAccuracy(
     return parts.map(({ part }) => ({ variant: part.variant, share: part.share / shares }));
   });
   return mixedAccuracy(scope.accuracy, stages, MOST_COMBINATIONS);
-}
-
-/** A variant that serves a part of a stage's rows. */
-export interface VariantShare {
-  readonly variant: string;
-  readonly share: number;
 }
 
 /**

@@ -1,15 +1,10 @@
 import type { ServiceTimes, SwitcherView } from "../control/switcher-view.ts";
+import type { VariantShare } from "../domain/plan.ts";
 
 /** Batches that a switcher ran, and the rows in them. */
 interface ServedBatches {
   readonly batches: number;
   readonly rows: number;
-}
-
-/** Share of a stage's rows that a variant served. */
-export interface VariantShare {
-  readonly variant: string;
-  readonly share: number;
 }
 
 interface StageBatches {

@@ -102,8 +102,8 @@ async function tableOf(problem: Problem, plan: Plan, limit: TimeLimit | null): P
   const { explain } = await import("../../optimizer/explain.ts");
   const { runnerUpText } = await import("../../explanation/plan-text.ts");
   const { formatExplanation, formatPlan } = await import("../plan/format-plan.ts");
-  const parts = [formatPlan(plan), runnerUpText(plan, plan.runnerUp), formatExplanation(explain(problem, plan, limit))];
-  return parts.join("\n");
+  const explanation = formatExplanation(explain(problem, plan, limit), plan);
+  return [formatPlan(plan), runnerUpText(plan, plan.runnerUp), explanation].join("\n");
 }
 
 async function drawn(path: string, problem: Problem, plan: Plan, limit: TimeLimit | null): Promise<string> {

@@ -5,7 +5,7 @@ import type { Pipeline } from "../../domain/pipeline.ts";
 import { planSchema } from "../../domain/plan-schema.ts";
 import { POLICY_NAMES } from "../../domain/policy-name.ts";
 import { outcomeText, runnerUpText } from "../../explanation/plan-text.ts";
-import { priceText } from "../../explanation/price-text.ts";
+import { atMoreText, priceText } from "../../explanation/price-text.ts";
 import { BINDING_TEXT, REASON_TEXT } from "../../explanation/reason-text.ts";
 import { generateLoad } from "../../load/generate-load.ts";
 import { LOAD_KINDS } from "../../load/load-kinds.ts";
@@ -64,6 +64,7 @@ function planTool(files: ReadonlyMap<string, string>): Tool {
       plan: planSchema,
       why: z.array(z.string()).describe("Sentences"),
       prices: z.array(z.string()).describe("What a little more or less would cost"),
+      atMore: z.array(z.string()).describe("What the same replicas serve where more comes: lighter variants, in part"),
     }),
     changes: false,
     run: async ({ pipeline: name, rps, sloMs, policy, pins, exclude, maxCores, minAccuracy, timeLimitMs }) => {
@@ -82,6 +83,7 @@ function planTool(files: ReadonlyMap<string, string>): Tool {
       });
       const limit = timeLimitOf(timeLimitMs);
       const plan = optimize(problem, limit);
+      const explanation = explain(problem, plan, limit);
       return {
         pipeline: key,
         plan,
@@ -91,7 +93,8 @@ function planTool(files: ReadonlyMap<string, string>): Tool {
           `held back by: ${BINDING_TEXT[plan.binding]}`,
           runnerUpText(plan, plan.runnerUp),
         ],
-        prices: explain(problem, plan, limit).prices.map(priceText),
+        prices: explanation.prices.map(priceText),
+        atMore: [...atMoreText(explanation, plan.isAccuracyKnown)],
       };
     },
   });

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
 import { BINDINGS } from "../../domain/plan.ts";
-import { planSchema, readPlanSchema } from "../../domain/plan-schema.ts";
+import { mixSchema, planSchema, readPlanSchema } from "../../domain/plan-schema.ts";
 import { givenText } from "../../explanation/given-text.ts";
 import { outcomeText, runnerUpText } from "../../explanation/plan-text.ts";
-import { priceText } from "../../explanation/price-text.ts";
+import { atMoreText, priceText } from "../../explanation/price-text.ts";
 import { BINDING_TEXT, REASON_TEXT } from "../../explanation/reason-text.ts";
+import { PRICED } from "../../optimizer/explain.ts";
 import { givenSchema } from "../plan/given-schema.ts";
 import type { ScalerClient } from "../scaler/scaler-client.ts";
 import { chooseStates, SORT_ORDERS } from "../top/choose-states.ts";
@@ -36,7 +37,8 @@ const explainedSchema = z.object({
     explanation: z.object({
       prices: z.array(
         z.object({
-          of: z.enum(["accuracy", "slo", "load", "cores"]),
+          of: z.enum(PRICED),
+          stage: z.string().exactOptional(),
           step: amount,
           feasible: z.boolean(),
           cores: amount,
@@ -45,6 +47,8 @@ const explainedSchema = z.object({
           latencyMs: amount,
         }),
       ),
+      // Scalers of earlier builds do not say.
+      atMore: z.array(mixSchema.extend({ rateRps: amount })).default([]),
     }),
     front: z.array(frontPoint),
     heaviest,
@@ -109,6 +113,7 @@ function explainDecision(client: ScalerClient): Tool {
       replicas: replicasSchema,
       why: z.array(z.string()).describe("Sentences"),
       prices: z.array(z.string()).describe("What a little more or less would cost"),
+      atMore: z.array(z.string()).describe("What the same replicas serve where more comes: lighter variants, in part"),
       alternatives: z
         .array(z.object({ cores: amount, accuracy: amount, stages: z.string() }))
         .describe("Plans worth having at this load, cheapest first"),
@@ -140,6 +145,7 @@ function explainDecision(client: ScalerClient): Tool {
           [heading, ...lines].join(" "),
         ],
         prices: analysis.explanation.prices.map(priceText),
+        atMore: [...atMoreText(analysis.explanation, plan.isAccuracyKnown)],
         alternatives: spread(analysis.front, MOST_ALTERNATIVES).map(({ cores, accuracy, stages }) => ({
           cores,
           accuracy,

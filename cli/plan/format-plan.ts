@@ -1,7 +1,7 @@
 import type { Plan } from "../../domain/plan.ts";
 import { number, percent } from "../../explanation/number-text.ts";
 import { outcomeText } from "../../explanation/plan-text.ts";
-import { changeText, currentText, priceText } from "../../explanation/price-text.ts";
+import { atMoreText, changeText, currentText, priceText } from "../../explanation/price-text.ts";
 import { BINDING_TEXT, REASON_TEXT } from "../../explanation/reason-text.ts";
 import type { Explanation } from "../../optimizer/explain.ts";
 import { formatTable } from "../format-table.ts";
@@ -29,11 +29,13 @@ export function formatPlan(plan: Plan): string {
   ].join("\n");
 }
 
-export function formatExplanation(explanation: Explanation): string {
+export function formatExplanation(explanation: Explanation, { isAccuracyKnown }: Plan): string {
   const current = currentText(explanation);
+  const atMore = atMoreText(explanation, isAccuracyKnown);
   return [
     "what a little more or less would cost:",
     ...explanation.prices.map(price => `- ${priceText(price)}`),
+    ...(atMore.length === 0 ? [] : ["what the same replicas serve of more:", ...atMore.map(line => `- ${line}`)]),
     ...(current === null ? [] : [current, ...explanation.changes.map(change => `- ${changeText(change)}`)]),
   ].join("\n");
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MAX_RATE_RPS, QUANTILES, RATE_QUANTILES } from "../../domain/load.ts";
 import { partsSchema } from "../../domain/plan-schema.ts";
 import { POLICY_NAMES } from "../../domain/policy-name.ts";
 import type { Given } from "../../optimizer/given.ts";
@@ -6,6 +7,7 @@ import type { Given } from "../../optimizer/given.ts";
 const word = z.string().max(253);
 const share = z.number().min(0).max(1);
 const weight = z.number().min(0);
+const rate = z.number().min(0).max(MAX_RATE_RPS);
 const count = z.int().min(0);
 const variants = z.record(word, z.array(word).max(1000));
 /** JSON has no infinity: a limit that is not there is null. */
@@ -52,6 +54,9 @@ export const givenSchema: z.ZodType<Given> = z.object({
     .exactOptional(),
   risenRps: z.number().min(0).exactOptional(),
   demandRps: z.number().min(0).exactOptional(),
+  likely: z
+    .object({ ratesRps: z.array(rate).length(RATE_QUANTILES.length), peaksRps: z.array(rate).length(QUANTILES.length) })
+    .exactOptional(),
   attainmentFactor: z.number().min(1).max(100).exactOptional(),
   notInstalled: variants.exactOptional(),
   combine: z

@@ -1,6 +1,8 @@
 import { formatKey } from "../../domain/pipeline.ts";
 import type { Plan, StagePlan } from "../../domain/plan.ts";
+import { mixText } from "../../explanation/plan-text.ts";
 import { evaluate } from "../../optimizer/evaluate.ts";
+import { findMixedFront } from "../../optimizer/mix/mixed-front.ts";
 import type { ParetoFront } from "../../optimizer/pareto.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import { escaped, px, short } from "../svg-text.ts";
@@ -14,7 +16,7 @@ const BOTTOM = 56;
 const MOST_TICKS = 8;
 
 interface Mark {
-  readonly kind: "front" | "plan" | "current";
+  readonly kind: "front" | "mixed" | "plan" | "current";
   readonly title: string;
   readonly cores: number;
   readonly accuracy: number;
@@ -43,7 +45,12 @@ export function paretoPicture(problem: Problem, plan: Plan, front: ParetoFront, 
   ].join("\n");
 }
 
-const NAMES: Readonly<Record<Mark["kind"], string>> = { front: "possible", plan: "chosen", current: "served now" };
+const NAMES: Readonly<Record<Mark["kind"], string>> = {
+  front: "possible",
+  mixed: "mixed",
+  plan: "chosen",
+  current: "served now",
+};
 
 function marksOf(problem: Problem, plan: Plan, front: ParetoFront): Mark[] {
   const markOf = (kind: Mark["kind"], { stages, cores, accuracy, isAccuracyKnown }: Plan): Mark => ({
@@ -51,10 +58,23 @@ function marksOf(problem: Problem, plan: Plan, front: ParetoFront): Mark[] {
     title: stages.map(stageText).join(" → "),
     cores,
     accuracy,
-    accuracyText: isAccuracyKnown ? `${(100 * accuracy).toFixed(2)} %` : "accuracy not measured",
+    accuracyText: formatAccuracy(accuracy, isAccuracyKnown),
   });
   const current = problem.current ? [markOf("current", evaluate(problem, problem.current))] : [];
-  return [...front.plans.map(other => markOf("front", other)), ...current, markOf("plan", plan)];
+  const mixed = findMixedFront(problem, front.plans).map(
+    ({ stages, cores, mix }): Mark => ({
+      kind: "mixed",
+      title: `${stages.map(stageText).join(" → ")}; serves ${mixText(mix, false)}`,
+      cores,
+      accuracy: mix.accuracy,
+      accuracyText: formatAccuracy(mix.accuracy, plan.isAccuracyKnown),
+    }),
+  );
+  return [...front.plans.map(other => markOf("front", other)), ...mixed, ...current, markOf("plan", plan)];
+}
+
+function formatAccuracy(accuracy: number, isKnown: boolean): string {
+  return isKnown ? `${(100 * accuracy).toFixed(2)} %` : "accuracy not measured";
 }
 
 function stageText({ stage, parts }: StagePlan): string {
@@ -82,15 +102,15 @@ function svgOf(heading: string, marks: readonly Mark[], front: ParetoFront): str
   );
   const dots = marks.map(
     ({ kind, title, cores, accuracy, accuracyText }) =>
-      `<circle class="${kind}" cx="${px(x(cores))}" cy="${px(y(accuracy))}" r="${kind === "front" ? 4 : 7}"><title>${escaped(`${NAMES[kind]}: ${short(cores)} cores, ${accuracyText}. ${title}`)}</title></circle>`,
+      `<circle class="${kind}" cx="${px(x(cores))}" cy="${px(y(accuracy))}" r="${kind === "front" || kind === "mixed" ? 4 : 7}"><title>${escaped(`${NAMES[kind]}: ${short(cores)} cores, ${accuracyText}. ${title}`)}</title></circle>`,
   );
   const note = front.isWhole ? "every plan that no other beats" : "not all plans, or not all proven";
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escaped(heading)}">`,
-    "<style>text{font:12px system-ui,sans-serif;fill:#333}.head{font-size:14px;font-weight:600}.grid{stroke:#ccc;fill:none}.stairs{stroke:#1f6feb;fill:none;stroke-width:2}.front{fill:#1f6feb}.plan{fill:none;stroke:#d1242f;stroke-width:3}.current{fill:none;stroke:#8250df;stroke-width:3}</style>",
+    "<style>text{font:12px system-ui,sans-serif;fill:#333}.head{font-size:14px;font-weight:600}.grid{stroke:#ccc;fill:none}.stairs{stroke:#1f6feb;fill:none;stroke-width:2}.front{fill:#1f6feb}.mixed{fill:#fff;stroke:#1f6feb;stroke-width:2}.plan{fill:none;stroke:#d1242f;stroke-width:3}.current{fill:none;stroke:#8250df;stroke-width:3}</style>",
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     `<text class="head" x="${LEFT}" y="22">${escaped(heading)}</text>`,
-    `<text x="${LEFT}" y="40">blue: ${note}; red: chosen${marks.some(({ kind }) => kind === "current") ? "; violet: served now" : ""}</text>`,
+    `<text x="${LEFT}" y="40">blue: ${note}${marks.some(({ kind }) => kind === "mixed") ? "; hollow: lighter variants where there is no time for heavier ones" : ""}; red: chosen${marks.some(({ kind }) => kind === "current") ? "; violet: served now" : ""}</text>`,
     ...grid,
     `<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 14}" text-anchor="middle">cores</text>`,
     `<text transform="translate(16 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">accuracy, %</text>`,

@@ -2,12 +2,6 @@ import type { Assignment } from "../../domain/assignment.ts";
 import { mainPart } from "../../domain/configuration.ts";
 import type { Stage } from "../../domain/pipeline.ts";
 import { findMainVariants } from "../../domain/plan.ts";
-import type { StagePin } from "../../optimizer/problem.ts";
-import { stageRates } from "../capacity.ts";
-import { type ControlState, podKey } from "../control-state.ts";
-import { SETTINGS } from "../settings.ts";
-import type { TickInput } from "../tick-input.ts";
-import { type Budgets, shareBudgets } from "./budgets.ts";
 import {
   chooseRungs,
   findBelowFloor,
@@ -16,7 +10,13 @@ import {
   type PlannedTop,
   type Rungs,
   serveAlone,
-} from "./rungs.ts";
+} from "../../optimizer/mix/rungs.ts";
+import type { StagePin } from "../../optimizer/problem.ts";
+import { stageRates } from "../capacity.ts";
+import { type ControlState, podKey } from "../control-state.ts";
+import { SETTINGS } from "../settings.ts";
+import type { TickInput } from "../tick-input.ts";
+import { type Budgets, shareBudgets } from "./budgets.ts";
 
 /** Stands for every switcher that connects before the next tick; no pod has this name. */
 export const NEWCOMER = "";

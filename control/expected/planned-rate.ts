@@ -1,12 +1,11 @@
-import { RATE_QUANTILES } from "../../domain/load.ts";
+import { LEAST_RPS, type Likely, RATE_QUANTILES } from "../../domain/load.ts";
+import { expectValue, mixesVariants } from "../../optimizer/mix/expected-value.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { POLICIES } from "../../optimizer/policies.ts";
 import type { Problem } from "../../optimizer/problem.ts";
-import { mayServeLighter } from "../assignments/rungs.ts";
-import { LEAST_RPS, type Rates } from "../demand.ts";
+import type { Rates } from "../demand.ts";
 import { SETTINGS } from "../settings.ts";
 import type { Tuning } from "../tuning.ts";
-import { expectValue } from "./expected-value.ts";
 
 /** Quantiles of the rate that plans are made for to see what they are worth, beside the demand. */
 const TRIED = [0.5, 0.9].map(level => (RATE_QUANTILES as readonly number[]).indexOf(level));
@@ -26,14 +25,12 @@ const MEDIAN = RATE_QUANTILES.indexOf(0.5);
 export function choosePlannedRate(problem: Problem, rates: Rates, keptRps: number | null, tuning: Tuning): number {
   const demandRps = problem.rateRps;
   if (!isExpected(problem, tuning)) return demandRps;
-  const { peaksRps } = rates;
-  const nowRps = Math.max(rates.nowRps, LEAST_RPS);
-  const ratesRps = rates.ratesRps.map((rateRps, at) => (at < MEDIAN ? rateRps : Math.max(rateRps, nowRps)));
+  const likely = findLikely(rates);
   const valued: Valued[] = [];
-  for (const rateRps of listTried(demandRps, nowRps, ratesRps, keptRps)) {
+  for (const rateRps of listTried(demandRps, Math.max(rates.nowRps, LEAST_RPS), likely.ratesRps, keptRps)) {
     const plan = optimize({ ...problem, rateRps, runnerUp: false });
     if (!plan.feasible) continue;
-    const { value, served, accuracy } = expectValue(problem, plan, { ratesRps, peaksRps });
+    const { value, served, accuracy } = expectValue(problem, plan, likely);
     const { slo, objective } = problem.pipeline;
     const isEnough = served >= slo.quantile && accuracy >= (objective.minAccuracy ?? 0);
     if (isEnough || rateRps === demandRps) valued.push({ rateRps, value });
@@ -45,6 +42,15 @@ export function choosePlannedRate(problem: Problem, rates: Rates, keptRps: numbe
   const kept = valued.find(({ rateRps }) => rateRps === keptRps);
   if (best && kept && best.rateRps < kept.rateRps && best.value - kept.value < SETTINGS.leastGain) return kept.rateRps;
   return best?.rateRps ?? demandRps;
+}
+
+/** The rates that may come: in at least half of the cases no lower than the load as it is. */
+export function findLikely({ nowRps, ratesRps, peaksRps }: Rates): Likely {
+  const leastRps = Math.max(nowRps, LEAST_RPS);
+  return {
+    ratesRps: ratesRps.map((rateRps, at) => (at < MEDIAN ? rateRps : Math.max(rateRps, leastRps))),
+    peaksRps,
+  };
 }
 
 interface Valued {
@@ -72,9 +78,7 @@ function listTried(
  * Whether plans of this pipeline are for what is expected. On a machine that all replicas share lighter variants of one stage take cores from the others
  * (plans for the median were two to three points worse in single runs), a vote has no lighter rungs, and a tuning says its own quantile.
  */
-function isExpected({ pipeline, limits, combine = {} }: Problem, { forecastQuantile }: Tuning): boolean {
-  const { replicas, slo } = POLICIES[pipeline.objective.policy];
-  const isFree = replicas === "free" && slo === "hard";
-  const mayVote = Object.keys(combine).length > 0;
-  return isFree && !mayVote && mayServeLighter(pipeline) && limits.machineCores === null && forecastQuantile === null;
+function isExpected(problem: Problem, { forecastQuantile }: Tuning): boolean {
+  const { replicas, slo } = POLICIES[problem.pipeline.objective.policy];
+  return replicas === "free" && slo === "hard" && mixesVariants(problem) && forecastQuantile === null;
 }

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { givenSchema } from "../../cli/plan/given-schema.ts";
-import { explainDecision, problemOfDecision } from "../../explanation/explain-decision.ts";
+import { RATE_QUANTILES } from "../../domain/load.ts";
+import type { Pipeline } from "../../domain/pipeline.ts";
+import { planSchema } from "../../domain/plan-schema.ts";
+import { explainDecision, type MadePlan, problemOfDecision } from "../../explanation/explain-decision.ts";
 import { givenText } from "../../explanation/given-text.ts";
+import { outcomeText } from "../../explanation/plan-text.ts";
+import { priceText } from "../../explanation/price-text.ts";
 import { REASON_TEXT } from "../../explanation/reason-text.ts";
-import { explain } from "../../optimizer/explain.ts";
+import { explain, type Price } from "../../optimizer/explain.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { certain, Story } from "../control/story.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
@@ -19,13 +24,58 @@ function decisionAt(riseRps: number) {
   return { pipeline: story.pipeline, reasons, decision: { plan, corrections, given, before } };
 }
 
+/** All prices but that of a replica more, which is of what serves and not of what was planned. */
+function pricesOfPlanning(pipeline: Pipeline, decision: MadePlan): readonly Price[] {
+  return explainDecision(pipeline, decision).prices.filter(({ of }) => of !== "replica");
+}
+
 describe("explainDecision()", () => {
+  it("says what serves over the rates that may come, and what a replica more is worth then, also of a decision that went through a file", () => {
+    const story = new Story(twoStages()).run(12, 5);
+    const rateRps = RATE_QUANTILES.map(level => 5 + 200 * level);
+    story.run(30, 5, ({ nowMs }) => {
+      story.input = { forecast: { ...certain(5, nowMs), rateRps } };
+    });
+    const board = story.boards.findLast(({ given }) => given !== null) ?? assert.fail();
+    const { plan, corrections } = board;
+    assert.ok(plan);
+    const given = givenSchema.parse(JSON.parse(JSON.stringify(board.given)));
+    assert.deepEqual(planSchema.parse(JSON.parse(JSON.stringify(plan))), plan);
+    const { stages } = plan?.mix ?? assert.fail();
+    assert.ok(stages.some(({ shares }) => shares.length > 1));
+    for (const { shares } of stages) assert.ok(Math.abs(shares.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9);
+    assert.match(outcomeText(plan).join(), /expected over the load that may come: .* % by /);
+    const { prices, atMore } = explainDecision(story.pipeline, { plan, corrections, given, before: null });
+    const replica = prices.find(({ of }) => of === "replica") ?? assert.fail();
+    assert.ok(replica.accuracy > 0 && replica.stage !== undefined);
+    assert.match(priceText(replica), /^\d+ cores? more, for a replica of \w+: accuracy \+/);
+    const rights = atMore.map(({ accuracy, served }) => accuracy * served);
+    assert.deepEqual(
+      rights.toSorted((a, b) => b - a),
+      rights,
+    );
+    assert.equal(atMore.length, 3);
+  });
+
+  it("expects nothing of replicas that serve the planned variants alone, or that share a machine", () => {
+    const fixed = { ...twoStages(), serving: { ...twoStages().serving, rule: "fixed" as const } };
+    const shared = new Story(twoStages());
+    shared.input = { limits: { cores: null, machineCores: 64 } };
+    for (const story of [new Story(fixed), shared]) {
+      const { plan, corrections, given } = story.run(1, 5).board;
+      assert.ok(plan && given && plan.mix === undefined && given.likely === undefined);
+      const { prices, atMore } = explainDecision(story.pipeline, { plan, corrections, given, before: null });
+      assert.deepEqual(atMore, []);
+      assert.ok(prices.every(({ of }) => of !== "replica"));
+    }
+  });
+
   it("has the prices of the load that was planned for, without the replicas that are there for a rise", () => {
     const { pipeline, reasons, decision } = decisionAt(40);
     const problem = problemOfDecision(pipeline, decision);
     const best = optimize(problem);
     assert.ok(reasons.includes("rising") && decision.plan.cores > best.cores + 1);
-    const { prices } = explainDecision(pipeline, decision);
+    const prices = pricesOfPlanning(pipeline, decision);
     assert.deepEqual(prices, explain(problem, best).prices);
     const of = (name: string) => prices.find(price => price.of === name) ?? assert.fail(name);
     assert.ok(of("load").cores >= 0 && of("load").replicas >= 0, JSON.stringify(of("load")));
@@ -52,7 +102,7 @@ describe("explainDecision()", () => {
     const problem = problemOfDecision(story.pipeline, decision);
     const best = optimize(problem);
     assert.ok(plan.cores > best.cores + 1);
-    assert.deepEqual(explainDecision(story.pipeline, decision).prices, explain(problem, best).prices);
+    assert.deepEqual(pricesOfPlanning(story.pipeline, decision), explain(problem, best).prices);
   });
 
   it("names what is not installed and what gets it, also of a decision that went through a file", () => {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import type { Rates } from "../../../control/demand.ts";
-import { expectValue } from "../../../control/expected/expected-value.ts";
 import { choosePlannedRate } from "../../../control/expected/planned-rate.ts";
 import { UNTUNED } from "../../../control/tuning.ts";
 import type { Forecast } from "../../../domain/load.ts";
 import type { Pipeline } from "../../../domain/pipeline.ts";
+import { expectValue } from "../../../optimizer/mix/expected-value.ts";
 import { optimize } from "../../../optimizer/optimize.ts";
 import type { Problem } from "../../../optimizer/problem.ts";
 import { problemOf } from "../../optimizer/problems.ts";

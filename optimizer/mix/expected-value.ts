@@ -1,14 +1,13 @@
 import { mainPart, replicasOf } from "../../domain/configuration.ts";
-import { QUANTILES, RATE_QUANTILES } from "../../domain/load.ts";
+import { LEAST_RPS, type Likely, QUANTILES, RATE_QUANTILES } from "../../domain/load.ts";
 import { fanOutOf, findVariant, type Pipeline, type Stage } from "../../domain/pipeline.ts";
-import { findMainVariants, type Plan } from "../../domain/plan.ts";
+import { findMainVariants, type Plan, type PlannedMix, type VariantShare } from "../../domain/plan.ts";
 import { throughputRps } from "../../domain/profile.ts";
-import { accuracyOf } from "../../optimizer/accuracy.ts";
-import { splitRows } from "../../optimizer/mix/split-rows.ts";
-import { mixedAccuracy } from "../../optimizer/predict.ts";
-import type { Problem } from "../../optimizer/problem.ts";
-import { chooseRungs, hasOneRung, serveAlone } from "../assignments/rungs.ts";
-import { LEAST_RPS, type Rates } from "../demand.ts";
+import { accuracyOf } from "../accuracy.ts";
+import { mixedAccuracy } from "../predict.ts";
+import type { Problem } from "../problem.ts";
+import { chooseRungs, hasOneRung, mayServeLighter, serveAlone } from "./rungs.ts";
+import { splitRows } from "./split-rows.ts";
 
 /** Replicas are busy for so much of the time where they mix variants: between two batches the rule leaves hardly any. */
 const MIX_UTILISATION = 0.97;
@@ -17,14 +16,8 @@ const MOST_COMBINATIONS = 256;
 /** A request that is missed costs so much more than one that is answered wrong, in answers. */
 const MISS_WEIGHT = 1;
 
-/** The rates that may come: quantiles of the mean rate and of the highest second. */
-export type Likely = Pick<Rates, "ratesRps" | "peaksRps">;
-
 /** The worth of a plan over the rates that may come. */
-export interface Expected {
-  /** Share of the requests that some variant can serve. */
-  readonly served: number;
-  readonly accuracy: number;
+export interface Expected extends PlannedMix {
   /** By the objective of the pipeline file, less what missed requests cost beside. */
   readonly value: number;
 }
@@ -37,43 +30,75 @@ interface Carried {
 
 /** The rows of a stage that its variants serve at one rate, and the share of its rows that all of them carry. */
 interface StageMix {
-  readonly shares: readonly { readonly variant: string; readonly share: number }[];
+  readonly shares: readonly VariantShare[];
   readonly served: number;
 }
 
 /**
- * Expects what a plan is worth where its replicas mix variants batch by batch: over the quantiles of the rate, each with the requests that come at it
- * and the probability that lies nearest to it. Of a load that comes in bursts nearly all requests come at the highest rates. At each rate a stage serves
+ * Whether replicas have the cores to themselves that plans give them, and may serve lighter variants than those that are planned: what they serve
+ * is known then for any rate.
+ */
+export function mixesVariants({ pipeline, limits, combine = {} }: Problem): boolean {
+  return mayServeLighter(pipeline) && limits.machineCores === null && Object.keys(combine).length === 0;
+}
+
+/** One rate that comes for sure. */
+export function expectRate(rateRps: number): Likely {
+  return { ratesRps: RATE_QUANTILES.map(() => rateRps), peaksRps: QUANTILES.map(() => rateRps) };
+}
+
+/** Expects what a plan is worth: see expectMix(). */
+export function expectValue(problem: Problem, plan: Plan, likely: Likely): Expected {
+  const { weights } = problem.pipeline.objective;
+  const mix = expectMix(problem, plan, likely);
+  const costs = weights.accuracy * plan.effectiveAccuracy - plan.objective;
+  const value = weights.accuracy * (mix.accuracy * mix.served - MISS_WEIGHT * (1 - mix.served)) - costs;
+  return { ...mix, value };
+}
+
+/**
+ * Expects what replicas that mix variants batch by batch serve of a plan: over the quantiles of the rate, each with the requests that come at it and
+ * the probability that lies nearest to it. Of a load that comes in bursts nearly all requests come at the highest rates. At each rate a stage serves
  * by the two rungs next to what its replicas carry; the combinations of all stages are as accurate as they were measured. What even the lightest
  * rungs don't carry is missed: it is expected over the quantiles of the highest second, as a mean over seconds hides short bursts.
  */
-export function expectValue(problem: Problem, plan: Plan, { ratesRps, peaksRps }: Likely): Expected {
+export function expectMix(problem: Problem, plan: Plan, { ratesRps, peaksRps }: Likely): PlannedMix {
   const { pipeline } = problem;
-  const { weights } = pipeline.objective;
   const carried = listCarried(problem, plan);
   const model = accuracyOf(pipeline);
-  const findAccuracy = (rateRps: number): number => {
+  let accuracy = 0;
+  const totals = carried.map(rungs => rungs.map(({ variant }) => ({ variant, share: 0 })));
+  for (const { rateRps, weight } of weighRates(ratesRps, RATE_QUANTILES)) {
     const shares = mixStages(pipeline, carried, rateRps).map(mix => mix.shares);
-    return mixedAccuracy(model, shares, MOST_COMBINATIONS);
-  };
-  const findServed = (rateRps: number): number =>
-    mixStages(pipeline, carried, rateRps).reduce((share, mix) => share * mix.served, 1);
-  const accuracy = averageRequests(ratesRps, RATE_QUANTILES, findAccuracy);
-  const served = averageRequests(peaksRps, QUANTILES, findServed);
-  const costs = weights.accuracy * plan.effectiveAccuracy - plan.objective;
-  const value = weights.accuracy * (accuracy * served - MISS_WEIGHT * (1 - served)) - costs;
-  return { served, accuracy, value };
+    accuracy += weight * mixedAccuracy(model, shares, MOST_COMBINATIONS);
+    for (const [s, stage] of shares.entries())
+      for (const { variant, share } of stage) {
+        const total = totals[s]?.find(other => other.variant === variant);
+        if (total) total.share += weight * share;
+      }
+  }
+  let served = 0;
+  for (const { rateRps, weight } of weighRates(peaksRps, QUANTILES))
+    served += weight * mixStages(pipeline, carried, rateRps).reduce((share, mix) => share * mix.served, 1);
+  const stages = pipeline.stages.map(({ name }, s) => ({
+    stage: name,
+    shares: (totals[s] ?? []).filter(({ share }) => share > 0),
+  }));
+  // Sums of many shares may be a little more than all.
+  return { accuracy: Math.min(1, accuracy), served: Math.min(1, served), stages };
 }
 
-/** The mean over requests of what depends on the rate, whose quantiles are known at these levels. */
-function averageRequests(
-  ratesRps: readonly number[],
-  levels: readonly number[],
-  find: (rateRps: number) => number,
-): number {
+interface WeighedRate {
+  readonly rateRps: number;
+  /** The share of all requests that come at it. */
+  readonly weight: number;
+}
+
+/** The rates whose quantiles are known at these levels, each with the share of the requests that come at it. */
+function weighRates(ratesRps: readonly number[], levels: readonly number[]): readonly WeighedRate[] {
   const requests = levels.map((_, at) => Math.max(LEAST_RPS, ratesRps[at] ?? 0) * findProbability(levels, at));
   const all = requests.reduce((sum, count) => sum + count, 0);
-  return requests.reduce((sum, count, at) => sum + (count / all) * find(ratesRps[at] ?? 0), 0);
+  return requests.map((count, at) => ({ rateRps: ratesRps[at] ?? 0, weight: count / all }));
 }
 
 /** The probability of a quantile: half of the way to the one before it and to the one behind it. */

@@ -4,9 +4,9 @@ import { findVariant, type Pipeline, type Stage } from "../../domain/pipeline.ts
 import { serviceMs, throughputRps } from "../../domain/profile.ts";
 import type { Profile } from "../../domain/profile-schema.ts";
 import type { Serving } from "../../domain/serving/serving-schema.ts";
-import { accuracyOf } from "../../optimizer/accuracy.ts";
-import { POLICIES } from "../../optimizer/policies.ts";
-import type { StagePin } from "../../optimizer/problem.ts";
+import { accuracyOf } from "../accuracy.ts";
+import { POLICIES } from "../policies.ts";
+import type { StagePin } from "../problem.ts";
 
 /** The rungs of a stage's replicas, and those of them that may serve. */
 export type Rungs = Pick<Assignment, "rungs" | "top" | "floor">;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { expectValue, type Likely } from "../../../control/expected/expected-value.ts";
-import { QUANTILES, RATE_QUANTILES } from "../../../domain/load.ts";
+import type { Likely } from "../../../domain/load.ts";
 import { evaluate } from "../../../optimizer/evaluate.ts";
-import { type PipelineShape, pipelineOf, problemOf } from "../../optimizer/problems.ts";
+import { expectRate, expectValue } from "../../../optimizer/mix/expected-value.ts";
+import { type PipelineShape, pipelineOf, problemOf } from "../problems.ts";
 
 /** Batches of one row: a replica carries 9.7 rows a second by `heavy` and 38.8 by `light` where it is busy for 97 % of the time. */
 const ONE: PipelineShape = {
@@ -19,10 +19,6 @@ const ONE: PipelineShape = {
     },
   ],
 };
-
-function always(rateRps: number): Likely {
-  return { ratesRps: RATE_QUANTILES.map(() => rateRps), peaksRps: QUANTILES.map(() => rateRps) };
-}
 
 function expectAt(shape: PipelineShape, likely: Likely, tops: readonly string[], replicas = 2) {
   const problem = problemOf(pipelineOf(shape), 10);
@@ -46,19 +42,34 @@ function isNear(found: number, expected: number): void {
 
 describe("expectValue()", () => {
   it("serves by the top what replicas carry of it, mixes the two rungs next to that, and misses what the lightest does not carry", () => {
-    isNear(expectAt(ONE, always(19.4), ["heavy"]).effectiveAccuracy, 0.9);
+    isNear(expectAt(ONE, expectRate(19.4), ["heavy"]).effectiveAccuracy, 0.9);
     // A third of the rows by `heavy`: 38.8 · (100 / 3 + 2 · 25 / 3) ms are 1.94 s of two replicas.
-    isNear(expectAt(ONE, always(38.8), ["heavy"]).effectiveAccuracy, 0.7);
-    isNear(expectAt(ONE, always(77.6), ["heavy"]).effectiveAccuracy, 0.6);
-    const { effectiveAccuracy, served, accuracy } = expectAt(ONE, always(155.2), ["heavy"]);
+    isNear(expectAt(ONE, expectRate(38.8), ["heavy"]).effectiveAccuracy, 0.7);
+    isNear(expectAt(ONE, expectRate(77.6), ["heavy"]).effectiveAccuracy, 0.6);
+    const { effectiveAccuracy, served, accuracy } = expectAt(ONE, expectRate(155.2), ["heavy"]);
     isNear(served, 0.5);
     isNear(accuracy, 0.6);
     isNear(effectiveAccuracy, 0.3);
-    isNear(expectAt(ONE, always(0), ["heavy"]).effectiveAccuracy, 0.9);
+    isNear(expectAt(ONE, expectRate(0), ["heavy"]).effectiveAccuracy, 0.9);
+  });
+
+  it("tells the share of each variant as a mean over requests", () => {
+    const expectStages = (likely: Likely) => expectAt(ONE, likely, ["heavy"]).stages;
+    assert.deepEqual(expectStages(expectRate(19.4)), [{ stage: "a", shares: [{ variant: "heavy", share: 1 }] }]);
+    const [third] = expectStages(expectRate(38.8));
+    assert.deepEqual(
+      third?.shares.map(({ variant }) => variant),
+      ["heavy", "light"],
+    );
+    isNear(third?.shares[0]?.share ?? 0, 1 / 3);
+    isNear(third?.shares[1]?.share ?? 0, 2 / 3);
+    // Three rows in a hundred come at the highest rate, which is four times the others.
+    const [rare] = expectStages({ ...expectRate(19.4), ratesRps: [19.4, 19.4, 19.4, 19.4, 19.4, 19.4, 19.4, 77.6] });
+    isNear(rare?.shares[1]?.share ?? 0, (0.03 * 77.6) / (0.97 * 19.4 + 0.03 * 77.6));
   });
 
   it("serves nothing heavier than the top", () => {
-    isNear(expectAt(ONE, always(1), ["light"]).effectiveAccuracy, 0.6);
+    isNear(expectAt(ONE, expectRate(1), ["light"]).effectiveAccuracy, 0.6);
   });
 
   it("expects nothing lighter of a stage that is pinned", () => {
@@ -67,7 +78,7 @@ describe("expectValue()", () => {
     });
     const plan = evaluate(problem, { a: { parts: [{ variant: "heavy", batch: 1, replicas: 2, share: 1 }] } });
     // Two replicas carry 20 rows a second, and are planned to carry three quarters of them.
-    const { accuracy, served } = expectValue(problem, plan, always(30));
+    const { accuracy, served } = expectValue(problem, plan, expectRate(30));
     isNear(accuracy, 0.9);
     isNear(served, 0.5);
   });
@@ -77,7 +88,7 @@ describe("expectValue()", () => {
     // It is 38.8 rps from 0.925 to 0.97, and 77.6 from there on.
     const requests = [0.925 * 1, 0.045 * 38.8, 0.03 * 77.6] as const;
     const all = requests[0] + requests[1] + requests[2];
-    const { accuracy } = expectAt(ONE, { ...always(1), ratesRps }, ["heavy"]);
+    const { accuracy } = expectAt(ONE, { ...expectRate(1), ratesRps }, ["heavy"]);
     isNear(accuracy, (requests[0] * 0.9 + requests[1] * 0.7 + requests[2] * 0.6) / all);
   });
 
@@ -85,14 +96,14 @@ describe("expectValue()", () => {
     const peaksRps = [10, 20, 77.6, 155.2];
     const requests = [0.7 * 10, 0.225 * 20, 0.045 * 77.6, 0.03 * 155.2] as const;
     const all = requests.reduce((sum, count) => sum + count, 0);
-    const { served, accuracy, effectiveAccuracy } = expectAt(ONE, { ...always(1), peaksRps }, ["heavy"]);
+    const { served, accuracy, effectiveAccuracy } = expectAt(ONE, { ...expectRate(1), peaksRps }, ["heavy"]);
     isNear(served, 1 - (0.5 * requests[3]) / all);
     isNear(accuracy, 0.9);
     isNear(effectiveAccuracy, 0.9 * served);
   });
 
   it("takes what a plan costs from its value, and a missed request twice", () => {
-    const { value, plan, weights } = expectAt(ONE, always(155.2), ["heavy"]);
+    const { value, plan, weights } = expectAt(ONE, expectRate(155.2), ["heavy"]);
     isNear(value, weights.accuracy * (0.3 - 0.5) - (weights.accuracy * plan.effectiveAccuracy - plan.objective));
   });
 
@@ -121,10 +132,10 @@ describe("expectValue()", () => {
         },
       ],
     };
-    const { effectiveAccuracy } = expectAt(two, always(38.8), ["heavy", "big"]);
+    const { effectiveAccuracy } = expectAt(two, expectRate(38.8), ["heavy", "big"]);
     // A third of the requests makes four rows, the others one: 77.6 rows a second, of which two replicas carry 97 by `big`.
     isNear(effectiveAccuracy, 0.95 / 3 + (2 * 0.5) / 3);
-    const busier = expectAt(two, always(58.2), ["heavy", "big"]);
+    const busier = expectAt(two, expectRate(58.2), ["heavy", "big"]);
     // 1/58.2 s a row: a ninth by `heavy`, so 58.2 · (4 / 9 + 8 / 9) = 77.6 rows.
     isNear(busier.effectiveAccuracy, 0.95 / 9 + (8 * 0.5) / 9);
   });
@@ -133,7 +144,9 @@ describe("expectValue()", () => {
     const rate = fc.double({ min: 0.1, max: 500, noNaN: true });
     fc.assert(
       fc.property(fc.array(rate, { minLength: 2, maxLength: 10 }), fc.constantFrom("heavy", "light"), (rates, top) => {
-        const values = rates.toSorted((a, b) => a - b).map(rps => expectAt(ONE, always(rps), [top]).effectiveAccuracy);
+        const values = rates
+          .toSorted((a, b) => a - b)
+          .map(rps => expectAt(ONE, expectRate(rps), [top]).effectiveAccuracy);
         for (const [at, value] of values.entries()) assert.ok(value <= (values[at - 1] ?? 1) + 1e-12);
       }),
     );

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { chooseRungs, serveAlone } from "../../../control/assignments/rungs.ts";
 import { findAssignmentProblem, MAX_RUNGS } from "../../../domain/assignment.ts";
 import { findVariant, type Pipeline } from "../../../domain/pipeline.ts";
 import { serviceMs } from "../../../domain/profile.ts";
-import { pipelineOf, type VariantShape } from "../../optimizer/problems.ts";
+import { chooseRungs, serveAlone } from "../../../optimizer/mix/rungs.ts";
+import { pipelineOf, type VariantShape } from "../problems.ts";
 
 /** A variant whose row takes so long, in batches of any size. */
 function variant(name: string, rowMs: number, accuracy: number | null, batches = [1, 2, 4, 8]): VariantShape {
