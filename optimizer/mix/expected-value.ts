@@ -82,9 +82,11 @@ export function expectMix(problem: Problem, plan: Plan, { ratesRps, peaksRps }: 
     served += weight * mixStages(pipeline, carried, rateRps).reduce((share, mix) => share * mix.served, 1);
   const stages = pipeline.stages.map(({ name }, s) => ({
     stage: name,
-    shares: (totals[s] ?? []).filter(({ share }) => share > 0),
+    shares: (totals[s] ?? []).flatMap(({ variant, share }) =>
+      share > 0 ? [{ variant, share: Math.min(1, share) }] : [],
+    ),
   }));
-  // Sums of many shares may be a little more than all.
+  // Sums of many shares may be a little more than 1.
   return { accuracy: Math.min(1, accuracy), served: Math.min(1, served), stages };
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import type { Likely } from "../../../domain/load.ts";
+import { type Likely, QUANTILES, RATE_QUANTILES } from "../../../domain/load.ts";
+import { mixSchema } from "../../../domain/plan-schema.ts";
 import { evaluate } from "../../../optimizer/evaluate.ts";
 import { expectRate, expectValue } from "../../../optimizer/mix/expected-value.ts";
 import { type PipelineShape, pipelineOf, problemOf } from "../problems.ts";
@@ -138,6 +139,31 @@ describe("expectValue()", () => {
     const busier = expectAt(two, expectRate(58.2), ["heavy", "big"]);
     // 1/58.2 s a row: a ninth by `heavy`, so 58.2 · (4 / 9 + 8 / 9) = 77.6 rows.
     isNear(busier.effectiveAccuracy, 0.95 / 9 + (8 * 0.5) / 9);
+  });
+
+  it("tells shares that add up to 1, and never more, whatever may come", () => {
+    const ascending = (count: number, mostRps: number) =>
+      fc
+        .array(fc.double({ min: 0, max: mostRps, noNaN: true }), { minLength: count, maxLength: count })
+        .map(rates => rates.toSorted((a, b) => a - b));
+    // Of up to 10 rps the top serves all: many shares that are 1 add up to a little more by rounding.
+    const likely = fc.constantFrom(10, 500).chain(mostRps =>
+      fc.record({
+        ratesRps: ascending(RATE_QUANTILES.length, mostRps),
+        peaksRps: ascending(QUANTILES.length, mostRps),
+      }),
+    );
+    fc.assert(
+      fc.property(likely, rates => {
+        const { accuracy, served, stages } = expectAt(ONE, rates, ["heavy"]);
+        const mix = mixSchema.parse({ accuracy, served, stages });
+        for (const { shares } of mix.stages)
+          isNear(
+            shares.reduce((sum, { share }) => sum + share, 0),
+            1,
+          );
+      }),
+    );
   });
 
   it("never expects more of a load that is higher", () => {
