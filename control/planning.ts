@@ -59,7 +59,8 @@ export function planWhenDue(before: ControlState, input: TickInput, nowMs: numbe
   const decisions = state.decisions + 1;
   return {
     ...state,
-    plan: mixesVariants(problem) ? { ...plan, mix: expectMix(problem, plan, findLikely(rates)) } : plan,
+    // Replicas may go lighter than what is pinned for planning alone.
+    plan: mixesVariants(problem) ? { ...plan, mix: expectMix(untuned, plan, findLikely(rates)) } : plan,
     planReasons: [...new Set([...plan.reasons, ...reasonsOf(demanded, state, input, nowMs)])],
     planAtMs: nowMs,
     decisionId: `d-${input.epoch}-${decisions}`,

@@ -58,7 +58,8 @@ export function explanation({
     element("p", {}, runnerUpText(plan, plan.runnerUp)),
     element("h3", {}, "What a little more or less would cost"),
     list(analysis.explanation.prices.map(priceText)),
-    list(atMoreText(analysis.explanation, plan.isAccuracyKnown)),
+    // A scaler of an earlier version that leads does not say.
+    list(atMoreText(analysis.explanation.atMore ?? [])),
     ...(current === null ? [] : [element("p", {}, current), list(analysis.explanation.changes.map(changeText))]),
     element("h3", {}, "Made with"),
     element("p", {}, made.heading),

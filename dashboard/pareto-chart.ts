@@ -1,5 +1,5 @@
 import { number, percent } from "../explanation/number-text.ts";
-import { accuracyText, mixText, stagesText } from "../explanation/plan-text.ts";
+import { accuracyText, sharesText, stagesText } from "../explanation/plan-text.ts";
 import { element, svg } from "./element.ts";
 import type { ExplainedDecision } from "./live-view.ts";
 import { linear, px, ticks } from "./scale.ts";
@@ -19,11 +19,17 @@ interface Mark {
 
 /** Every plan that is worth having at the load of a decision, the one that was chosen, and the heaviest variants. */
 export function drawPareto(host: HTMLElement, { plan, analysis }: ExplainedDecision): void {
-  const { front, mixes, heaviest, isWhole } = analysis;
+  // A scaler of an earlier version that leads does not say which mixes there are.
+  const { front, mixes = [], heaviest, isWhole } = analysis;
   const marks: readonly Mark[] = [
     ...front.map(({ cores, accuracy, stages }): Mark => ({ look: "front", cores, accuracy, text: stagesText(stages) })),
     ...mixes.map(
-      ({ cores, mix }): Mark => ({ look: "mixed", cores, accuracy: mix.accuracy, text: mixText(mix, false) }),
+      ({ cores, mix, stages }): Mark => ({
+        look: "mixed",
+        cores,
+        accuracy: mix.accuracy,
+        text: `${stagesText(stages)}, of which they serve at most ${sharesText(mix)}`,
+      }),
     ),
     ...(heaviest.feasible
       ? [
@@ -84,7 +90,9 @@ export function drawPareto(host: HTMLElement, { plan, analysis }: ExplainedDecis
       "ul",
       { class: "legend" },
       key("front", note),
-      ...(mixes.length > 0 ? [key("mixed", "lighter variants where there is no time for heavier ones")] : []),
+      ...(mixes.length > 0
+        ? [key("mixed", "at most, with lighter variants where there is no time for heavier ones")]
+        : []),
       key("chosen", "chosen"),
       ...(heaviest.feasible ? [key("heaviest", "heaviest variants, without limits")] : []),
     ),

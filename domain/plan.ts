@@ -78,6 +78,8 @@ export interface VariantShare {
 export interface PlannedMix {
   /** Share of right answers among all that are given. */
   readonly accuracy: number;
+  /** Whether the accuracy of all variants that serve is known; one that is not counts as always right. */
+  readonly isAccuracyKnown: boolean;
   /** Share of the requests that some variant has time for. */
   readonly served: number;
   /** By stage, the most accurate variant first. */
@@ -120,6 +122,6 @@ export function configurationOf(plan: Plan): Configuration {
 }
 
 /** The variant that a plan has most rows of each stage served by, by stage; of no plan there is none. */
-export function findMainVariants(plan: Plan | null): Readonly<Record<string, string>> {
+export function findMainVariants(plan: Pick<Plan, "stages"> | null): Readonly<Record<string, string>> {
   return Object.fromEntries((plan?.stages ?? []).map(own => [own.stage, mainPart(own)?.variant ?? ""]));
 }

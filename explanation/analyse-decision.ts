@@ -40,15 +40,17 @@ export function analyseDecision(pipeline: Pipeline, decision: MadePlan): Analysi
   const problem = problemOfDecision(pipeline, decision);
   const { plans, isWhole } = paretoFront(problem);
   const { feasible, stages, cores, costPerHour, accuracy } = heaviestPlan(problem);
+  const explanation = explain(problem, decision.plan, null, decision.given?.likely);
   const variants = stages.map(stage => mainPart(stage)?.variant ?? "");
   return {
-    explanation: explain(problem, decision.plan, null, decision.given?.likely),
+    // Without a mix its replicas serve the planned variants alone, whatever the pipeline file says.
+    explanation: decision.plan.mix ? explanation : { ...explanation, atMore: [] },
     front: plans.map(plan => ({
       cores: plan.cores,
       accuracy: plan.accuracy,
       stages: plan.stages.map(({ stage, parts }) => ({ stage, parts })),
     })),
-    mixes: findMixedFront(problem, plans),
+    mixes: decision.plan.mix ? findMixedFront(problem, plans) : [],
     isWhole,
     heaviest: { feasible, variants, cores, costPerHour, accuracy },
   };

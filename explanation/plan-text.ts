@@ -1,5 +1,6 @@
 import type { Part } from "../domain/configuration.ts";
 import type { Plan, PlannedMix, RunnerUp, StagePlan } from "../domain/plan.ts";
+import { doesMix } from "../optimizer/mix/expected-value.ts";
 import { number, percent, points, signed } from "./number-text.ts";
 
 /** A share of requests that is less is not told. */
@@ -36,26 +37,27 @@ export function effectiveText({
 }
 
 /** As `62 % by large, 38 % by medium → all by small`. */
-function sharesText({ stages }: Pick<PlannedMix, "stages">): string {
+export function sharesText({ stages }: Pick<PlannedMix, "stages">): string {
   const texts = stages.map(({ shares }) => {
-    const [first, ...others] = shares;
+    const told = shares.filter(({ share }) => share >= LEAST_TOLD);
+    const [first, ...others] = told;
     if (!first) return "nothing";
     if (others.length === 0) return `all by ${first.variant}`;
-    return shares.map(({ variant, share }) => `${percent(share)} by ${variant}`).join(", ");
+    return told.map(({ variant, share }) => `${percent(share)} by ${variant}`).join(", ");
   });
   return texts.join(" → ");
 }
 
 /** Shares of the variants, the accuracy where it is known, and the requests that none has time for. */
-export function mixText(mix: PlannedMix, isAccuracyKnown: boolean): string {
+export function mixText(mix: PlannedMix): string {
   const missed = 1 - mix.served >= LEAST_TOLD ? `, ${percent(1 - mix.served)} not in time` : "";
-  const accuracy = isAccuracyKnown ? `: accuracy ${percent(mix.accuracy)}` : "";
+  const accuracy = mix.isAccuracyKnown ? `: accuracy ${percent(mix.accuracy)}` : "";
   return `${sharesText(mix)}${accuracy}${missed}`;
 }
 
 /** The mix that is expected over the rates that may come; nothing where that is not known. */
-function expectedText({ mix, isAccuracyKnown }: Plan): readonly string[] {
-  return mix ? [`expected over the load that may come: ${mixText(mix, isAccuracyKnown)}`] : [];
+function mixLines({ mix, stages }: Plan): readonly string[] {
+  return mix && doesMix({ stages }, mix) ? [`expected over the load that may come: ${mixText(mix)}`] : [];
 }
 
 /** Whether it holds, and what it is predicted to give. */
@@ -66,7 +68,7 @@ export function outcomeText(plan: Plan): readonly string[] {
     `${plan.feasible ? "feasible" : "NOT FEASIBLE"} at ${number(plan.rateRps)} rps${plan.shedRps > 0 ? `, ${number(plan.shedRps)} rps are shed` : ""}`,
     `accuracy ${accuracyText(plan)}, ${effectiveText(plan)}, ${number(plan.latencyMs)} ms, ${number(plan.cores)} cores${cost}`,
     `objective ${plan.objective.toPrecision(6)}, ${proof}`,
-    ...expectedText(plan),
+    ...mixLines(plan),
   ];
 }
 

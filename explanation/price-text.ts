@@ -10,7 +10,7 @@ export function priceText(price: Price): string {
     slo: `${number(-price.step)} ms less of the SLO, as accurate`,
     load: `${number(price.step)} rps more`,
     cores: `${coresText(-price.step)} less`,
-    replica: `${coresText(price.step)} more, for a replica of ${price.stage ?? "a stage"}`,
+    replica: `${coresText(price.step)} more, for a replica of ${price.stage}`,
   }[price.of];
   if (!price.feasible) return `${subject}: not to be had`;
   const costs = [
@@ -19,7 +19,9 @@ export function priceText(price: Price): string {
   ];
   const effects = [
     ...(price.of === "replica" ? [] : costs),
-    ...(Math.abs(price.accuracy) < 1e-6 ? [] : [`accuracy ${points(price.accuracy)}`]),
+    ...(Math.abs(price.accuracy) < 1e-6
+      ? []
+      : [`${price.of === "replica" ? "right answers" : "accuracy"} ${points(price.accuracy)}`]),
   ];
   return `${subject}: ${effects.length === 0 ? "nothing" : effects.join(", ")}`;
 }
@@ -29,8 +31,8 @@ function coresText(count: number): string {
 }
 
 /** A line for each rate above the planned one: how the same replicas serve it. */
-export function atMoreText({ atMore }: Pick<Explanation, "atMore">, isAccuracyKnown: boolean): readonly string[] {
-  return atMore.map(({ rateRps, ...mix }) => `at ${number(rateRps)} rps ${mixText(mix, isAccuracyKnown)}`);
+export function atMoreText(atMore: Explanation["atMore"]): readonly string[] {
+  return atMore.map(({ rateRps, ...mix }) => `at ${number(rateRps)} rps ${mixText(mix)}`);
 }
 
 /** What became of what was served; null: nothing was. */

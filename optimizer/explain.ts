@@ -4,7 +4,7 @@ import type { Objective } from "../domain/pipeline-schema.ts";
 import { configurationOf, type Plan, type PlannedMix, type StagePlan } from "../domain/plan.ts";
 import type { TimeLimit } from "./effort.ts";
 import { evaluate } from "./evaluate.ts";
-import { expectMix, expectRate, mixesVariants } from "./mix/expected-value.ts";
+import { doesMix, expectMix, expectRate, mixesVariants } from "./mix/expected-value.ts";
 import { optimize } from "./optimize.ts";
 import type { Problem } from "./problem.ts";
 
@@ -14,7 +14,7 @@ export const PRICED = ["accuracy", "slo", "load", "cores", "replica"] as const;
 export interface Price {
   /**
    * `accuracy`: one point more of it, at the least cost. `slo`: a tenth less of the time, at the least cost for the same accuracy.
-   * `load`: a tenth more of it. `cores`: one replica's worth less of them. `replica`: one more of the stage where that is worth most, with the same
+   * `load`: a tenth more of it. `cores`: one replica's worth less of them. `replica`: one more of the stage where that is worth most by its cores, with the same
    * variants and over the rates that may come; its accuracy is the share of all requests that are right.
    */
   readonly of: (typeof PRICED)[number];
@@ -44,7 +44,7 @@ export interface Explanation {
   readonly changes: readonly StageChange[];
   /** What the current configuration would give now; null: there is none. */
   readonly current: Plan | null;
-  /** Its replicas' mix where more comes than it was made for; empty where they serve the planned variants alone, or share a machine. */
+  /** How the replicas serve 1.5, 2 and 3 times the plan's rate, as far as the planned variants don't serve all of it. */
   readonly atMore: readonly MixAtRate[];
 }
 
@@ -76,15 +76,19 @@ export function explain(
     ],
     changes: current ? changesOf(current, plan) : [],
     current: current && evaluate(problem, current),
-    atMore: mixesVariants(problem)
-      ? MORE.map(times => times * plan.rateRps).map(rateRps => ({
-          rateRps,
-          ...expectMix(problem, plan, expectRate(rateRps)),
-        }))
-      : [],
+    atMore: listMixesAtMore(problem, plan),
   };
 }
 
+function listMixesAtMore(problem: Problem, plan: Plan): readonly MixAtRate[] {
+  if (!mixesVariants(problem) || !(plan.rateRps > 0)) return [];
+  return MORE.map(times => ({ rateRps: times * plan.rateRps }))
+    .map(({ rateRps }) => ({ rateRps, ...expectMix(problem, plan, expectRate(rateRps)) }))
+    .filter(mix => doesMix(plan, mix));
+}
+
+/** A share of right answers that is less is not worth a replica. */
+const LEAST_GAIN = 1e-4;
 /** Times the rate of a plan for which it is told what its replicas serve. */
 const MORE = [1.5, 2, 3];
 
@@ -141,12 +145,22 @@ function replicaPrice(problem: Problem, plan: Plan, likely: Likely): Price[] {
   };
   const right = findRight(plan.stages);
   const prices = plan.stages.flatMap(({ stage, cores, ...own }): Price[] => {
-    if (replicasOf(own) === 0) return [];
+    if (replicasOf(own) === 0 || !mayGrow(problem, stage, replicasOf(own))) return [];
     const step = cores / replicasOf(own);
     const accuracy = findRight(plan.stages.map(other => (other.stage === stage ? addReplica(other) : other))) - right;
     return [{ of: "replica", stage, step, feasible: true, cores: step, replicas: 1, accuracy, latencyMs: 0 }];
   });
-  return prices.toSorted((a, b) => b.accuracy - a.accuracy).slice(0, 1);
+  const worth = prices.filter(({ accuracy }) => accuracy >= LEAST_GAIN);
+  return worth.toSorted((a, b) => b.accuracy / b.cores - a.accuracy / a.cores).slice(0, 1);
+}
+
+/** Whether a stage may have one replica more, cores aside. */
+function mayGrow({ pipeline, bounds, pins }: Problem, name: string, replicas: number): boolean {
+  const most = Math.min(
+    bounds[name]?.max ?? Number.POSITIVE_INFINITY,
+    pipeline.stages.find(stage => stage.name === name)?.replicas.max ?? 0,
+  );
+  return replicas < most && pins.every(pin => pin.stage !== name || pin.replicas === null);
 }
 
 function addReplica(stage: StagePlan): StagePlan {

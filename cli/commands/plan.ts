@@ -102,7 +102,7 @@ async function tableOf(problem: Problem, plan: Plan, limit: TimeLimit | null): P
   const { explain } = await import("../../optimizer/explain.ts");
   const { runnerUpText } = await import("../../explanation/plan-text.ts");
   const { formatExplanation, formatPlan } = await import("../plan/format-plan.ts");
-  const explanation = formatExplanation(explain(problem, plan, limit), plan);
+  const explanation = formatExplanation(explain(problem, plan, limit));
   return [formatPlan(plan), runnerUpText(plan, plan.runnerUp), explanation].join("\n");
 }
 

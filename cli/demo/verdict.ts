@@ -77,11 +77,11 @@ export function checkBehaviour(
 
 /**
  * Heavy variants serve a low load only while their batches take what was measured, and nothing else keeps replicas from what is planned. That is
- * taken for the machine's doing only where replicas did serve as heavy ones in some phase.
+ * taken for the machine's doing only where replicas did serve clearly heavier ones in some phase than at low load.
  */
 function findSlowness({ slowdown, plannedMs, workMs }: ReportRow, mostWorkMs: number): string | null {
   if (slowdown > STEADY) return `batches took ${slowdown.toFixed(1)} times as long at low load as before`;
-  if (!(STEADY * workMs < plannedMs) || STEADY * mostWorkMs < plannedMs) return null;
+  if (!(STEADY * workMs < plannedMs) || mostWorkMs < STEADY * workMs) return null;
   return `${plannedMs.toFixed(1)} ms of work a row were planned at low load, and replicas had no time for that`;
 }
 

@@ -94,7 +94,7 @@ function planTool(files: ReadonlyMap<string, string>): Tool {
           runnerUpText(plan, plan.runnerUp),
         ],
         prices: explanation.prices.map(priceText),
-        atMore: [...atMoreText(explanation, plan.isAccuracyKnown)],
+        atMore: [...atMoreText(explanation.atMore)],
       };
     },
   });

@@ -145,7 +145,7 @@ function explainDecision(client: ScalerClient): Tool {
           [heading, ...lines].join(" "),
         ],
         prices: analysis.explanation.prices.map(priceText),
-        atMore: [...atMoreText(analysis.explanation, plan.isAccuracyKnown)],
+        atMore: [...atMoreText(analysis.explanation.atMore)],
         alternatives: spread(analysis.front, MOST_ALTERNATIVES).map(({ cores, accuracy, stages }) => ({
           cores,
           accuracy,

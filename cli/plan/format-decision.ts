@@ -20,7 +20,7 @@ export function formatDecision(decision: Decision, explanation: Explanation | nu
     ...nowLines(decision),
     given.heading,
     ...given.lines.map(line => `- ${line}`),
-    ...(explanation ? [formatExplanation(explanation, plan)] : []),
+    ...(explanation ? [formatExplanation(explanation)] : []),
   ].join("\n");
 }
 

@@ -29,9 +29,9 @@ export function formatPlan(plan: Plan): string {
   ].join("\n");
 }
 
-export function formatExplanation(explanation: Explanation, { isAccuracyKnown }: Plan): string {
+export function formatExplanation(explanation: Explanation): string {
   const current = currentText(explanation);
-  const atMore = atMoreText(explanation, isAccuracyKnown);
+  const atMore = atMoreText(explanation.atMore);
   return [
     "what a little more or less would cost:",
     ...explanation.prices.map(price => `- ${priceText(price)}`),

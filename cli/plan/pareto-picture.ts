@@ -1,6 +1,6 @@
 import { formatKey } from "../../domain/pipeline.ts";
 import type { Plan, StagePlan } from "../../domain/plan.ts";
-import { mixText } from "../../explanation/plan-text.ts";
+import { sharesText } from "../../explanation/plan-text.ts";
 import { evaluate } from "../../optimizer/evaluate.ts";
 import { findMixedFront } from "../../optimizer/mix/mixed-front.ts";
 import type { ParetoFront } from "../../optimizer/pareto.ts";
@@ -64,10 +64,10 @@ function marksOf(problem: Problem, plan: Plan, front: ParetoFront): Mark[] {
   const mixed = findMixedFront(problem, front.plans).map(
     ({ stages, cores, mix }): Mark => ({
       kind: "mixed",
-      title: `${stages.map(stageText).join(" → ")}; serves ${mixText(mix, false)}`,
+      title: `${stages.map(stageText).join(" → ")}; serves at most ${sharesText(mix)}`,
       cores,
       accuracy: mix.accuracy,
-      accuracyText: formatAccuracy(mix.accuracy, plan.isAccuracyKnown),
+      accuracyText: formatAccuracy(mix.accuracy, mix.isAccuracyKnown),
     }),
   );
   return [...front.plans.map(other => markOf("front", other)), ...mixed, ...current, markOf("plan", plan)];
@@ -110,7 +110,7 @@ function svgOf(heading: string, marks: readonly Mark[], front: ParetoFront): str
     "<style>text{font:12px system-ui,sans-serif;fill:#333}.head{font-size:14px;font-weight:600}.grid{stroke:#ccc;fill:none}.stairs{stroke:#1f6feb;fill:none;stroke-width:2}.front{fill:#1f6feb}.mixed{fill:#fff;stroke:#1f6feb;stroke-width:2}.plan{fill:none;stroke:#d1242f;stroke-width:3}.current{fill:none;stroke:#8250df;stroke-width:3}</style>",
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     `<text class="head" x="${LEFT}" y="22">${escaped(heading)}</text>`,
-    `<text x="${LEFT}" y="40">blue: ${note}${marks.some(({ kind }) => kind === "mixed") ? "; hollow: lighter variants where there is no time for heavier ones" : ""}; red: chosen${marks.some(({ kind }) => kind === "current") ? "; violet: served now" : ""}</text>`,
+    `<text x="${LEFT}" y="40">blue: ${note}${marks.some(({ kind }) => kind === "mixed") ? "; hollow: at most, with lighter variants where there is no time for heavier ones" : ""}; red: chosen${marks.some(({ kind }) => kind === "current") ? "; violet: served now" : ""}</text>`,
     ...grid,
     `<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 14}" text-anchor="middle">cores</text>`,
     `<text transform="translate(16 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">accuracy, %</text>`,

@@ -3,7 +3,7 @@ import { LEAST_RPS, type Likely, QUANTILES, RATE_QUANTILES } from "../../domain/
 import { fanOutOf, findVariant, type Pipeline, type Stage } from "../../domain/pipeline.ts";
 import { findMainVariants, type Plan, type PlannedMix, type VariantShare } from "../../domain/plan.ts";
 import { throughputRps } from "../../domain/profile.ts";
-import { accuracyOf } from "../accuracy.ts";
+import { accuracyOf, isAccuracyKnown } from "../accuracy.ts";
 import { mixedAccuracy } from "../predict.ts";
 import type { Problem } from "../problem.ts";
 import { chooseRungs, hasOneRung, mayServeLighter, serveAlone } from "./rungs.ts";
@@ -11,6 +11,8 @@ import { splitRows } from "./split-rows.ts";
 
 /** Replicas are busy for so much of the time where they mix variants: between two batches the rule leaves hardly any. */
 const MIX_UTILISATION = 0.97;
+/** A share of requests that is less is not told. */
+const LEAST_TOLD = 0.0005;
 /** More combinations of variants than this are not looked up one by one. */
 const MOST_COMBINATIONS = 256;
 /** A request that is missed costs so much more than one that is answered wrong, in answers. */
@@ -50,7 +52,8 @@ export function expectRate(rateRps: number): Likely {
 /** Expects what a plan is worth: see expectMix(). */
 export function expectValue(problem: Problem, plan: Plan, likely: Likely): Expected {
   const { weights } = problem.pipeline.objective;
-  const mix = expectMix(problem, plan, likely);
+  // Replicas that can go no lighter are planned to carry no more: beyond that their requests would wait too long.
+  const mix = expectMix(problem, plan, likely, problem.pipeline.objective.utilisation);
   const costs = weights.accuracy * plan.effectiveAccuracy - plan.objective;
   const value = weights.accuracy * (mix.accuracy * mix.served - MISS_WEIGHT * (1 - mix.served)) - costs;
   return { ...mix, value };
@@ -61,10 +64,17 @@ export function expectValue(problem: Problem, plan: Plan, likely: Likely): Expec
  * the probability that lies nearest to it. Of a load that comes in bursts nearly all requests come at the highest rates. At each rate a stage serves
  * by the two rungs next to what its replicas carry; the combinations of all stages are as accurate as they were measured. What even the lightest
  * rungs don't carry is missed: it is expected over the quantiles of the highest second, as a mean over seconds hides short bursts.
+ *
+ * @param loneUtilisation share of the time that replicas are busy which can go no lighter.
  */
-export function expectMix(problem: Problem, plan: Plan, { ratesRps, peaksRps }: Likely): PlannedMix {
+export function expectMix(
+  problem: Problem,
+  plan: Plan,
+  { ratesRps, peaksRps }: Likely,
+  loneUtilisation = MIX_UTILISATION,
+): PlannedMix {
   const { pipeline } = problem;
-  const carried = listCarried(problem, plan);
+  const carried = listCarried(problem, plan, loneUtilisation);
   const model = accuracyOf(pipeline);
   let accuracy = 0;
   const totals = carried.map(rungs => rungs.map(({ variant }) => ({ variant, share: 0 })));
@@ -87,7 +97,24 @@ export function expectMix(problem: Problem, plan: Plan, { ratesRps, peaksRps }: 
     ),
   }));
   // Sums of many shares may be a little more than 1.
-  return { accuracy: Math.min(1, accuracy), served: Math.min(1, served), stages };
+  return {
+    accuracy: Math.min(1, accuracy),
+    isAccuracyKnown: isAccuracyKnown(
+      pipeline,
+      stages.map(({ shares }) => shares.map(({ variant }) => variant)),
+    ),
+    served: Math.min(1, served),
+    stages,
+  };
+}
+
+/** Whether anything else than the planned variants serves, or some requests are not served in time. */
+export function doesMix(plan: Pick<Plan, "stages">, { served, stages }: PlannedMix): boolean {
+  const planned = findMainVariants(plan);
+  const isPlanned = stages.every(({ stage, shares }) =>
+    shares.every(({ variant, share }) => variant === planned[stage] || share < LEAST_TOLD),
+  );
+  return !isPlanned || 1 - served >= LEAST_TOLD;
 }
 
 interface WeighedRate {
@@ -100,7 +127,12 @@ interface WeighedRate {
 function weighRates(ratesRps: readonly number[], levels: readonly number[]): readonly WeighedRate[] {
   const requests = levels.map((_, at) => Math.max(LEAST_RPS, ratesRps[at] ?? 0) * findProbability(levels, at));
   const all = requests.reduce((sum, count) => sum + count, 0);
-  return requests.map((count, at) => ({ rateRps: ratesRps[at] ?? 0, weight: count / all }));
+  const weighed = new Map<number, number>();
+  for (const [at, count] of requests.entries()) {
+    const rateRps = ratesRps[at] ?? 0;
+    weighed.set(rateRps, (weighed.get(rateRps) ?? 0) + count / all);
+  }
+  return [...weighed].map(([rateRps, weight]) => ({ rateRps, weight }));
 }
 
 /** The probability of a quantile: half of the way to the one before it and to the one behind it. */
@@ -112,7 +144,11 @@ function findProbability(levels: readonly number[], at: number): number {
 }
 
 /** Lists for each stage the rows that its replicas carry by each rung, the most accurate first. */
-function listCarried({ pipeline, pins, corrections, excluded }: Problem, plan: Plan): readonly Carried[][] {
+function listCarried(
+  { pipeline, pins, corrections, excluded }: Problem,
+  plan: Plan,
+  loneUtilisation: number,
+): readonly Carried[][] {
   const planned = findMainVariants(plan);
   return pipeline.stages.map(stage => {
     const own = plan.stages.find(other => other.stage === stage.name);
@@ -122,14 +158,15 @@ function listCarried({ pipeline, pins, corrections, excluded }: Problem, plan: P
     const isAlone = hasOneRung(pipeline, pins, stage.name);
     const { rungs } = isAlone ? serveAlone(top) : chooseRungs(pipeline, stage, top, given);
     const ladder = rungs.slice(rungs.findIndex(({ variant }) => variant === top.variant));
-    // Replicas that can go no lighter carry no more than plans have them carry: beyond that their requests would wait too long.
-    const utilisation = ladder.length > 1 ? MIX_UTILISATION : pipeline.objective.utilisation;
-    return ladder.flatMap(({ variant, maxBatch }): Carried[] => {
+    const utilisation = ladder.length > 1 ? MIX_UTILISATION : loneUtilisation;
+    const carried = ladder.flatMap(({ variant, maxBatch }): Carried[] => {
       const profile = findVariant(stage, variant)?.profile;
       if (!profile) return [];
       const rps = (utilisation * replicasOf(own) * throughputRps(profile, maxBatch)) / (corrections[stage.name] ?? 1);
       return [{ variant, rps }];
     });
+    // A lighter rung in small batches may carry less than a heavier one in large ones, and helps nobody then.
+    return carried.filter(({ rps }, at) => carried.slice(0, at).every(heavier => heavier.rps < rps));
   });
 }
 

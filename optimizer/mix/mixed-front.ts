@@ -15,8 +15,8 @@ const STEP = 1e-7;
 
 /**
  * The mixes of variants that are worth having at a problem's rate, cheapest first: for each plan of a front the most accurate one that its replicas
- * serve with the variants of a plan that costs more, where no other plan or mix is as accurate for no more cores. Every request is in time, as the
- * lighter variants carry what the heavier ones don't.
+ * serve with the variants of a plan that costs more, where no other plan or mix is as accurate for no more cores. Accuracies are the most that can
+ * be had: replicas are busy nearly all of their time, and how long requests wait is not looked at.
  *
  * @param plans a front as paretoFront() has it, cheapest first.
  */
@@ -28,11 +28,11 @@ export function findMixedFront(problem: Problem, plans: readonly Plan[]): readon
     most = Math.max(most, plan.accuracy);
     for (const heavier of plans.slice(at + 1)) {
       const stages = heavier.stages.map((stage, s) => withReplicas(stage, plan.stages[s] as StagePlan));
-      const cores = stages.reduce((sum, stage) => sum + stage.cores, 0);
       // Where pods of another variant are larger they are not the same replicas.
-      if (Math.abs(cores - plan.cores) > STEP) continue;
+      if (stages.some(({ cores }, s) => Math.abs(cores - (plan.stages[s]?.cores ?? 0)) > STEP)) continue;
       const mix = expectMix(problem, { ...heavier, stages }, expectRate(problem.rateRps));
-      if (mix.served < 1 - STEP || mix.accuracy <= most + STEP) continue;
+      const isMixed = mix.stages.some(({ shares }) => shares.length > 1);
+      if (!isMixed || mix.served < 1 - STEP || mix.accuracy <= most + STEP) continue;
       if (mixed.at(-1)?.cores === plan.cores) mixed.pop();
       mixed.push({ cores: plan.cores, stages, mix });
       most = mix.accuracy;

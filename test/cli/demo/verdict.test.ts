@@ -109,7 +109,12 @@ describe("checkBehaviour()", () => {
     const rows = rowsWith("low", { workMs: 20, plannedMs: 60 });
     const checks = checkBehaviour(rows, PHASES, STEADY);
     assert.equal(checks[3]?.passed, null);
-    // Replicas that never serve anything heavy have another fault.
+    // A busy machine may leave no time for plans at the edge of the SLO, though replicas do go heavier.
+    const edge = rowsWith("low", { workMs: 21, plannedMs: 190 }).map(one =>
+      one.phase === "low" ? one : { ...one, workMs: 32 },
+    );
+    assert.equal(checkBehaviour(edge, PHASES, STEADY)[3]?.passed, null);
+    // Replicas that never serve anything heavier have another fault.
     const never = rows.map(one => ({ ...one, workMs: 20 }));
     assert.equal(checkBehaviour(never, PHASES, STEADY)[3]?.passed, false);
     assert.match(checks[3]?.detail ?? "", /60\.0 ms of work a row were planned at low load/);

@@ -4,7 +4,7 @@ import { describe, it } from "mocha";
 import { type Likely, QUANTILES, RATE_QUANTILES } from "../../../domain/load.ts";
 import { mixSchema } from "../../../domain/plan-schema.ts";
 import { evaluate } from "../../../optimizer/evaluate.ts";
-import { expectRate, expectValue } from "../../../optimizer/mix/expected-value.ts";
+import { doesMix, expectMix, expectRate, expectValue } from "../../../optimizer/mix/expected-value.ts";
 import { type PipelineShape, pipelineOf, problemOf } from "../problems.ts";
 
 /** Batches of one row: a replica carries 9.7 rows a second by `heavy` and 38.8 by `light` where it is busy for 97 % of the time. */
@@ -82,6 +82,8 @@ describe("expectValue()", () => {
     const { accuracy, served } = expectValue(problem, plan, expectRate(30));
     isNear(accuracy, 0.9);
     isNear(served, 0.5);
+    // They have time for nearly all that they carry, which is what is told.
+    isNear(expectMix(problem, plan, expectRate(30)).served, 19.4 / 30);
   });
 
   it("weighs each quantile by the probability that lies nearest to it, and by the requests that come at its rate", () => {
@@ -146,7 +148,7 @@ describe("expectValue()", () => {
       fc
         .array(fc.double({ min: 0, max: mostRps, noNaN: true }), { minLength: count, maxLength: count })
         .map(rates => rates.toSorted((a, b) => a - b));
-    // Of up to 10 rps the top serves all: many shares that are 1 add up to a little more by rounding.
+    // The top serves all of up to 10 rps: many shares that are 1 add up to a little more by rounding.
     const likely = fc.constantFrom(10, 500).chain(mostRps =>
       fc.record({
         ratesRps: ascending(RATE_QUANTILES.length, mostRps),
@@ -155,8 +157,20 @@ describe("expectValue()", () => {
     );
     fc.assert(
       fc.property(likely, rates => {
-        const { accuracy, served, stages } = expectAt(ONE, rates, ["heavy"]);
-        const mix = mixSchema.parse({ accuracy, served, stages });
+        const {
+          value: _,
+          effectiveAccuracy: _effective,
+          plan,
+          weights: _weights,
+          ...told
+        } = expectAt(ONE, rates, ["heavy"]);
+        const mix = mixSchema.parse(told);
+        assert.deepEqual(mix, told);
+        assert.equal(
+          doesMix(plan, mix),
+          mix.served < 0.9995 ||
+            mix.stages.some(({ shares }) => (shares[1]?.share ?? 0) >= 0.0005 || shares[0]?.variant !== "heavy"),
+        );
         for (const { shares } of mix.stages)
           isNear(
             shares.reduce((sum, { share }) => sum + share, 0),
