@@ -2,7 +2,6 @@ import type { Plan } from "../domain/plan.ts";
 import { fixedText } from "../explanation/change-text.ts";
 import { number, percent } from "../explanation/number-text.ts";
 import { accuracyText, effectiveText, partText } from "../explanation/plan-text.ts";
-import { doesMix } from "../optimizer/mix/expected-value.ts";
 import { clockText } from "./decision-panel.ts";
 import { element } from "./element.ts";
 import type { ExplainedDecision, LivePin, LiveView } from "./live-view.ts";
@@ -102,10 +101,8 @@ export function tiles(
 }
 
 /** The accuracy that is expected over the load that may come, where lighter variants serve a part of it. */
-function expectedText({ mix, stages }: Plan): string {
-  return mix?.isAccuracyKnown && doesMix({ stages }, mix)
-    ? `; ${percent(mix.accuracy)} expected with lighter variants`
-    : "";
+function expectedText({ mix }: Plan): string {
+  return mix?.isAccuracyKnown && !mix.isAsPlanned ? `; ${percent(mix.accuracy)} expected with lighter variants` : "";
 }
 
 /** What the answers of late show, beside what was measured of the variants that gave them. */

@@ -19,6 +19,7 @@ const stagePlans = z.array(z.object({ stage: word, parts: partsSchema, cores: am
 export const mixSchema = z.object({
   accuracy: share,
   isAccuracyKnown: z.boolean(),
+  isAsPlanned: z.boolean(),
   served: share,
   stages: z
     .array(z.object({ stage: word, shares: z.array(z.object({ variant: word, share })).max(MAX_RUNGS) }))

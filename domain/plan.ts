@@ -80,6 +80,8 @@ export interface PlannedMix {
   readonly accuracy: number;
   /** Whether the accuracy of all variants that serve is known; one that is not counts as always right. */
   readonly isAccuracyKnown: boolean;
+  /** Whether hardly anything else than the planned variants serves, and hardly a request is not in time. */
+  readonly isAsPlanned: boolean;
   /** Share of the requests that some variant has time for. */
   readonly served: number;
   /** By stage, the most accurate variant first. */
@@ -122,6 +124,6 @@ export function configurationOf(plan: Plan): Configuration {
 }
 
 /** The variant that a plan has most rows of each stage served by, by stage; of no plan there is none. */
-export function findMainVariants(plan: Pick<Plan, "stages"> | null): Readonly<Record<string, string>> {
+export function findMainVariants(plan: Plan | null): Readonly<Record<string, string>> {
   return Object.fromEntries((plan?.stages ?? []).map(own => [own.stage, mainPart(own)?.variant ?? ""]));
 }

@@ -1,6 +1,5 @@
 import type { Part } from "../domain/configuration.ts";
 import type { Plan, PlannedMix, RunnerUp, StagePlan } from "../domain/plan.ts";
-import { doesMix } from "../optimizer/mix/expected-value.ts";
 import { number, percent, points, signed } from "./number-text.ts";
 
 /** A share of requests that is less is not told. */
@@ -56,8 +55,8 @@ export function mixText(mix: PlannedMix): string {
 }
 
 /** The mix that is expected over the rates that may come; nothing where that is not known. */
-function mixLines({ mix, stages }: Plan): readonly string[] {
-  return mix && doesMix({ stages }, mix) ? [`expected over the load that may come: ${mixText(mix)}`] : [];
+function mixLines({ mix }: Plan): readonly string[] {
+  return mix && !mix.isAsPlanned ? [`expected over the load that may come: ${mixText(mix)}`] : [];
 }
 
 /** Whether it holds, and what it is predicted to give. */

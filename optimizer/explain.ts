@@ -4,7 +4,7 @@ import type { Objective } from "../domain/pipeline-schema.ts";
 import { configurationOf, type Plan, type PlannedMix, type StagePlan } from "../domain/plan.ts";
 import type { TimeLimit } from "./effort.ts";
 import { evaluate } from "./evaluate.ts";
-import { doesMix, expectMix, expectRate, mixesVariants } from "./mix/expected-value.ts";
+import { expectMix, expectRate, mixesVariants } from "./mix/expected-value.ts";
 import { optimize } from "./optimize.ts";
 import type { Problem } from "./problem.ts";
 
@@ -84,7 +84,7 @@ function listMixesAtMore(problem: Problem, plan: Plan): readonly MixAtRate[] {
   if (!mixesVariants(problem) || !(plan.rateRps > 0)) return [];
   return MORE.map(times => ({ rateRps: times * plan.rateRps }))
     .map(({ rateRps }) => ({ rateRps, ...expectMix(problem, plan, expectRate(rateRps)) }))
-    .filter(mix => doesMix(plan, mix));
+    .filter(mix => !mix.isAsPlanned);
 }
 
 /** A share of right answers that is less is not worth a replica. */

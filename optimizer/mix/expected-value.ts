@@ -11,7 +11,7 @@ import { splitRows } from "./split-rows.ts";
 
 /** Replicas are busy for so much of the time where they mix variants: between two batches the rule leaves hardly any. */
 const MIX_UTILISATION = 0.97;
-/** A share of requests that is less is not told. */
+/** A mix with less of another variant, or with fewer requests that are not in time, is as planned. */
 const LEAST_TOLD = 0.0005;
 /** More combinations of variants than this are not looked up one by one. */
 const MOST_COMBINATIONS = 256;
@@ -103,18 +103,16 @@ export function expectMix(
       pipeline,
       stages.map(({ shares }) => shares.map(({ variant }) => variant)),
     ),
+    isAsPlanned: 1 - served < LEAST_TOLD && isServedBy(stages, findMainVariants(plan)),
     served: Math.min(1, served),
     stages,
   };
 }
 
-/** Whether anything else than the planned variants serves, or some requests are not served in time. */
-export function doesMix(plan: Pick<Plan, "stages">, { served, stages }: PlannedMix): boolean {
-  const planned = findMainVariants(plan);
-  const isPlanned = stages.every(({ stage, shares }) =>
+function isServedBy(stages: PlannedMix["stages"], planned: Readonly<Record<string, string>>): boolean {
+  return stages.every(({ stage, shares }) =>
     shares.every(({ variant, share }) => variant === planned[stage] || share < LEAST_TOLD),
   );
-  return !isPlanned || 1 - served >= LEAST_TOLD;
 }
 
 interface WeighedRate {
