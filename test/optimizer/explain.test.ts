@@ -5,6 +5,7 @@ import { configurationOf } from "../../domain/plan.ts";
 import { POLICY_NAMES, type PolicyName } from "../../domain/policy-name.ts";
 import { evaluate } from "../../optimizer/evaluate.ts";
 import { explain } from "../../optimizer/explain.ts";
+import { expectRate } from "../../optimizer/mix/expected-value.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { paretoFront } from "../../optimizer/pareto.ts";
 import type { Problem } from "../../optimizer/problem.ts";
@@ -52,6 +53,21 @@ describe("explain()", () => {
     assert.equal(of("cores")?.step, -1);
     assert.ok((of("cores")?.accuracy ?? 0) < 0);
     assert.equal(of("slo")?.cores, 0);
+  });
+
+  it("says what a replica more is worth, where there may be one more", () => {
+    const at = (more: Partial<Problem>) => {
+      const problem = problemOf(pipelineOf({ stages: [stage], objective: { weights } }), 140, more);
+      // Replicas of `heavy` that carry less than half of the load: the rest is served lighter.
+      const plan = evaluate(problem, { classify: { parts: [{ variant: "heavy", batch: 1, replicas: 4, share: 1 }] } });
+      return explain(problem, plan, null, expectRate(140)).prices.find(({ of }) => of === "replica");
+    };
+    const price = at({});
+    assert.deepEqual([price?.stage, price?.step, price?.replicas], ["classify", 1, 1]);
+    assert.ok((price?.accuracy ?? 0) > 0);
+    assert.equal(at({ bounds: { classify: { min: 1, max: 4 } } }), undefined);
+    assert.equal(at({ pins: [{ stage: "classify", variant: null, batch: null, replicas: 4 }] }), undefined);
+    assert.equal(at({ limits: { cores: null, machineCores: 64 } }), undefined);
   });
 
   it("says that more accuracy is not to be had, also where the policy's variant is given and its SLO is soft", () => {
