@@ -1,8 +1,10 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { onEndSignal } from "../runtime/shutdown.ts";
 import { packageFolder } from "../runtime/version.ts";
 import { type Figure, figure } from "./figure.ts";
 import { type KubernetesPart, type KubernetesResults, kubernetesParts, type LoadStep } from "./kubernetes-results.ts";
@@ -10,7 +12,7 @@ import { type KubernetesPart, type KubernetesResults, kubernetesParts, type Load
 /** A real Kubernetes and KEDA with pods that run: what a step of the load, faults and hundreds of ScaledObjects come to. Needs root. */
 export async function kubernetesSuite(only: readonly string[] | null): Promise<Figure[]> {
   const parts: readonly string[] = kubernetesParts(only);
-  const results = runParts(parts);
+  const results = await runParts(parts);
   const figures: Readonly<Record<KubernetesPart, (results: KubernetesResults) => readonly Figure[]>> = {
     step: stepFigures,
     plain: () => [plainFigure(results)],
@@ -21,15 +23,17 @@ export async function kubernetesSuite(only: readonly string[] | null): Promise<F
   return Object.entries(figures).flatMap(([part, of]) => (parts.includes(part) ? of(results) : []));
 }
 
-/** In namespaces of its own, where the programs of the cluster are started; what it says goes to standard error. */
-function runParts(parts: readonly string[]): KubernetesResults {
+/** In namespaces of its own, where the programs of the cluster are started, and ended where this process is to end; what it says goes to standard error. */
+async function runParts(parts: readonly string[]): Promise<KubernetesResults> {
   const folder = mkdtempSync(join(tmpdir(), "variscale-kubernetes-"));
   const file = join(folder, "results.json");
   try {
     const script = fileURLToPath(new URL("./kubernetes-process.js", import.meta.url));
     const args = [join(packageFolder, "scripts/test-cluster.mjs"), file, ...parts];
     const env = { ...process.env, CI: "1", VARISCALE_CLUSTER_SCRIPT: script };
-    const { status } = spawnSync(process.execPath, args, { stdio: ["ignore", 2, 2], env });
+    const cluster = spawn(process.execPath, args, { stdio: ["ignore", 2, 2], env });
+    onEndSignal(signal => cluster.kill(signal));
+    const [status] = (await once(cluster, "exit")) as [number | null];
     if (status !== 0 || !existsSync(file)) throw new Error(`the cluster of the suite ended with ${status}`);
     return JSON.parse(readFileSync(file, "utf8")) as KubernetesResults;
   } finally {
