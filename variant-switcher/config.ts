@@ -42,6 +42,8 @@ export interface SwitcherConfig {
   readonly modelFolder: string;
   /** Whole cores become threads within an operator, at least one. */
   readonly cores: number;
+  /** Batches take up to so many times what was measured while other replicas are busy on the same cores; 1: it has its cores to itself. */
+  readonly crowding: number;
   /** Of the whole process. */
   readonly memoryMiB: number;
   /** Where inference and metrics listen. */

@@ -71,7 +71,7 @@ export class ReplicaLadder {
       if (rungs.some(rung => rung.variant === variant) || !this.#sessions.findSession(variant)) continue;
       others.push(this.#scale(variant, this.#chooseMaxBatch(variant, top.batchMs[batch] as number)));
     }
-    return { rungs, others, belowGaps };
+    return { rungs, others, belowGaps, crowding: this.times.crowding };
   }
 
   /** The session behind a rung of the ladder; null: it is not in memory any more. */

@@ -52,7 +52,7 @@ export class SwitcherParts implements StatusSources {
   readonly registry: Registry;
   readonly counters: Counters;
   /** How long batches take here, against what was measured. */
-  readonly times = new BatchTimes();
+  readonly times: BatchTimes;
   readonly pool: SessionPool;
   readonly batcher: Batcher;
   readonly switching: Switching;
@@ -73,6 +73,7 @@ export class SwitcherParts implements StatusSources {
   constructor(options: PartsOptions) {
     const { config, logger } = options;
     this.config = config;
+    this.times = new BatchTimes(config.crowding);
     this.logger = logger;
     this.tracer = options.tracer ?? null;
     this.registry = createRegistry("variant-switcher", packageVersion);

@@ -43,9 +43,10 @@ export function switchersOf(pipeline: Pipeline, stage: Stage, options: Switchers
     "app.kubernetes.io/part-of": pipeline.key.name,
   };
   const metadata = { name, namespace, labels };
-  // In a pod of its own a switcher has no parent that claims models for it.
+  // In a pod of its own a switcher has its cores to itself, and no parent that claims models for it.
   const {
     pod: _pod,
+    crowding: _crowding,
     modelClaims: _claims,
     ...config
   } = switcherConfig(pipeline, stage, "", {

@@ -32,6 +32,7 @@ export interface RanBatch {
 }
 
 export class BatchTimes {
+  readonly #most: number;
   #ratios = new RecentValues(RECENT_RATIOS);
   #lastMs = 0;
   readonly #delays = new DelayShares(HALF_LIFE_MS);
@@ -40,9 +41,19 @@ export class BatchTimes {
   #longestDelayMs = 0;
   #usualDelayMs = 0;
 
+  /** @param most batches take so many times what was measured while everything else on the machine is busy, too; 1: nothing shares their cores. */
+  constructor(most = 1) {
+    this.#most = most;
+  }
+
   /** Batches take so many times what was measured, from 0.5 to 4. It is one number, as the machine differs, not its models. */
   get factor(): number {
     return this.#factor;
+  }
+
+  /** The next batches may take so many times as long as those that the factor is of, as others may become busy. */
+  get crowding(): number {
+    return Math.max(1, this.#most / this.#factor);
   }
 
   /** Batches that the factor was learnt from, since the start. */

@@ -97,9 +97,11 @@ function addExpected(calls: readonly Call[], { rows, softAfterMs, nowMs }: Expec
 
 /**
  * Whether all calls are done by their soft deadlines if `chosen` serves them in batches as full as they get, but for those that keep a rung
- * of their own. As batches do not depend on deadlines, more time for everybody never makes this false.
+ * of their own. As batches do not depend on deadlines, more time for everybody never makes this false. Refusals don't count with `crowding`: what may
+ * be in time without it is served.
  */
 function isInTime(ladder: Ladder, chosen: Rung, calls: readonly Call[], startMs: number): boolean {
+  const { crowding = 1 } = ladder;
   const batches: ExpectedBatch[] = [];
   /** When the last batch ends at the earliest. */
   let lastEndMs = startMs;
@@ -113,13 +115,13 @@ function isInTime(ladder: Ladder, chosen: Rung, calls: readonly Call[], startMs:
       batch.byMs = Math.min(batch.byMs, call.softMs);
       continue;
     }
-    if (last) lastEndMs += getBatchMs(last);
+    if (last) lastEndMs += crowding * getBatchMs(last);
     if (last && lastEndMs > last.byMs) return false;
     batches.push(startBatch(rung, call.shape, call.rows - joined, call.softMs));
   }
   let doneMs = startMs;
   return batches.every(batch => {
-    doneMs += getBatchMs(batch);
+    doneMs += crowding * getBatchMs(batch);
     return doneMs <= batch.byMs;
   });
 }

@@ -17,6 +17,8 @@ export interface Ladder {
   readonly others: readonly Rung[];
   /** Variants of `rungs` right above which a rung may serve that is not in memory. Missing: there is no such gap. */
   readonly belowGaps?: readonly string[];
+  /** Choices count batches as so many times as long, from 1 on, as others on the machine may be busy meanwhile. Missing: once. */
+  readonly crowding?: number;
 }
 
 /** The rows of one request that one replica has to serve. All times are milliseconds on one clock. */

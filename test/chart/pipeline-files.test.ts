@@ -126,9 +126,11 @@ describe("the files of a pipeline in the chart", () => {
       ...given,
       adminHost: "127.0.0.1",
       ports: undefined,
-      // The replicas of `variscale up` are children of one process, which claims models for them.
+      // The replicas of `variscale up` share cores, and are children of one process, which claims models for them.
+      crowding: undefined,
       modelClaims: undefined,
     });
+    assert.deepEqual([expected.crowding, ofChart.crowding], [2, 1]);
     assert.deepEqual({ ...ofChart, queue: null }, { ...ofCommand, queue: null });
     assert.deepEqual(ofChart.accuracy?.thresholds, { own: 0.7, other: 0.25 });
     assert.deepEqual(

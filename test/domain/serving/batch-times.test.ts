@@ -5,8 +5,12 @@ import { seededRandom } from "../../../load/seeded-random.ts";
 
 /** Runs batches one after the other, of 1 ms where nothing else is said. */
 class Replica {
-  readonly times = new BatchTimes();
+  readonly times: BatchTimes;
   nowMs = 0;
+
+  constructor(most = 1) {
+    this.times = new BatchTimes(most);
+  }
 
   run(count: number, tookMs = 1, fields: Partial<RanBatch> = {}): void {
     for (let batch = 0; batch < count; batch += 1) {
@@ -132,5 +136,15 @@ describe("the factor of a replica", () => {
       times.ran({ measuredMs: 10, serviceMs: tookMs, tookMs, endedMs: 25 * batch + tookMs, wasLoading: false });
     }
     assert.ok(times.findLongestDelayMs(100) < 5, String(times.findLongestDelayMs(100)));
+  });
+
+  it("leaves room up to what batches take while others are busy on the same cores, as far as it has not followed that", () => {
+    const replica = new Replica(2);
+    assert.equal(replica.times.crowding, 2);
+    replica.run(30, 1.6);
+    assert.ok(Math.abs(replica.times.crowding - 1.25) < 0.01);
+    replica.run(30, 3);
+    assert.equal(replica.times.crowding, 1);
+    assert.equal(new BatchTimes().crowding, 1);
   });
 });

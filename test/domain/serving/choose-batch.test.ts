@@ -71,6 +71,16 @@ describe("the choice of a batch", () => {
     assert.equal(chooseBatch(LADDER, [call(45)], 6, null).rung.variant, "middle");
   });
 
+  it("has room for what else is busy on the machine, where calls are not refused for it", () => {
+    const crowded = { ...LADDER, crowding: 2 };
+    const variant = (...calls: readonly Call[]): string => chooseBatch(crowded, calls, 0, null).rung.variant;
+    assert.equal(variant(call(80)), "heavy");
+    assert.equal(variant(call(79)), "middle");
+    assert.equal(variant(call(160), call(160)), "heavy");
+    assert.equal(variant(call(160), call(159)), "middle");
+    assert.deepEqual(findRefused(crowded, [call(10), call(20)], 0, true), []);
+  });
+
   it("joins calls of the same shape up to the rung's largest batch", () => {
     const rung = createRung("only", { points: [1, 2, 4].map(batch => ({ batch, latencyMs: 10 + batch })) }, 4);
     const calls = [call(100, { rows: 1 }), call(110, { rows: 2 }), call(120, { rows: 3 }), call(130)];
