@@ -23,7 +23,7 @@ export async function kubernetesSuite(only: readonly string[] | null): Promise<F
   return Object.entries(figures).flatMap(([part, of]) => (parts.includes(part) ? of(results) : []));
 }
 
-/** In namespaces of its own, where the programs of the cluster are started, and ended where this process is to end; what it says goes to standard error. */
+/** In namespaces of its own, where the programs of the cluster are started, and ended with this process once they run; what it says goes to standard error. */
 async function runParts(parts: readonly string[]): Promise<KubernetesResults> {
   const folder = mkdtempSync(join(tmpdir(), "variscale-kubernetes-"));
   const file = join(folder, "results.json");

@@ -43,10 +43,9 @@ export function switchersOf(pipeline: Pipeline, stage: Stage, options: Switchers
     "app.kubernetes.io/part-of": pipeline.key.name,
   };
   const metadata = { name, namespace, labels };
-  // In a pod of its own a switcher has its cores to itself, and no parent that claims models for it.
+  // In a pod of its own a switcher has no parent that claims models for it.
   const {
     pod: _pod,
-    crowding: _crowding,
     modelClaims: _claims,
     ...config
   } = switcherConfig(pipeline, stage, "", {
@@ -55,6 +54,7 @@ export function switchersOf(pipeline: Pipeline, stage: Stage, options: Switchers
     logLevel: "info",
     scalerAddress: options.scalerAddress,
     stateFile: `${STATE_FOLDER}/assignment.json`,
+    crowding: 1,
   });
   const file = { ...config, adminHost: "127.0.0.1", ports: { http: 8000, grpc: 8001, admin: 8002, metrics: 8003 } };
   const selector = { "app.kubernetes.io/instance": name };

@@ -8,6 +8,7 @@ export interface SwitcherContext {
   readonly logLevel: LogLevel;
   readonly scalerAddress: string;
   readonly stateFile: string;
+  readonly crowding: number;
 }
 
 /** A switcher's configuration as its file has it: tensors in base64, what is absent left out. */
@@ -16,12 +17,18 @@ export type SwitcherFile = Omit<SwitcherConfig, "golden" | "accuracy"> & {
   readonly accuracy: Stage["accuracy"] | null;
 };
 
-/** All replicas share the cores of this machine: batches of the four pipelines take 1.4 to 2.2 times what was measured while others are busy. */
+/** While other replicas are busy on the same cores, batches of the pipelines that come with the package take 1.4 to 2.2 times what was measured. */
 const SHARED_CROWDING = 2;
+
+/** How many times longer than measured batches may take where all replicas of a pipeline run on a machine with so many cores. */
+export function findCrowding({ stages }: Pick<Pipeline, "stages">, machineCores: number): number {
+  const most = stages.reduce((sum, { replicas, cores }) => sum + replicas.max * cores, 0);
+  return most > machineCores ? SHARED_CROWDING : 1;
+}
 
 /** What the switcher of one replica is started with: all ports are any that are free. */
 export function switcherConfig(pipeline: Pipeline, stage: Stage, pod: string, context: SwitcherContext): SwitcherFile {
-  const { host, modelFolder, logLevel, scalerAddress, stateFile } = context;
+  const { host, modelFolder, logLevel, scalerAddress, stateFile, crowding } = context;
   return {
     pipeline: pipeline.key,
     stage: stage.name,
@@ -40,7 +47,7 @@ export function switcherConfig(pipeline: Pipeline, stage: Stage, pod: string, co
     defaultVariant: stage.defaultVariant,
     modelFolder,
     cores: stage.cores,
-    crowding: SHARED_CROWDING,
+    crowding,
     memoryMiB: stage.memoryMiB,
     host,
     adminHost: host,

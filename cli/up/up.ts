@@ -17,7 +17,7 @@ import { type GatewayProcess, startGatewayProcess } from "./gateway-process.ts";
 import { type LocalKeda, startLocalKeda } from "./local-keda.ts";
 import { ReplicaSet } from "./replica-set.ts";
 import { StartFailures } from "./start-failures.ts";
-import { switcherConfig } from "./switcher-config.ts";
+import { findCrowding, switcherConfig } from "./switcher-config.ts";
 
 const HOST = "127.0.0.1";
 const READY_TIMEOUT_MS = 60_000;
@@ -191,6 +191,7 @@ function switcherArgs(
     logLevel: options.logLevel,
     scalerAddress: `${HOST}:${scaler.ports.switchers}`,
     stateFile: join(runFolder, `${pod}.state.json`),
+    crowding: findCrowding(pipeline, options.machineCores),
   });
   mkdirSync(runFolder, { recursive: true });
   writeFileSync(file, JSON.stringify(config));

@@ -51,7 +51,7 @@ export class BatchTimes {
     return this.#factor;
   }
 
-  /** The next batches may take so many times as long as those that the factor is of, as others may become busy. */
+  /** How many times longer than now the next batches may take, should everybody else on the machine become busy. */
   get crowding(): number {
     return Math.max(1, this.#most / this.#factor);
   }

@@ -17,7 +17,7 @@ export interface Ladder {
   readonly others: readonly Rung[];
   /** Variants of `rungs` right above which a rung may serve that is not in memory. Missing: there is no such gap. */
   readonly belowGaps?: readonly string[];
-  /** Choices count batches as so many times as long, from 1 on, as others on the machine may be busy meanwhile. Missing: once. */
+  /** The choice of a rung takes batches to be so many times as long (1 or more), as others on the machine may become busy. Missing: 1. */
   readonly crowding?: number;
 }
 

@@ -115,7 +115,7 @@ describe("the files of a pipeline in the chart", () => {
     const given = { pod: "pod-0", advertiseAddress: "10.0.0.1:8000", scalerAddress: address };
     const expected = switcherConfig(pipeline, stage, "pod-0", {
       ...{ host: "0.0.0.0", modelFolder: "/models", logLevel: "info" },
-      ...{ scalerAddress: address, stateFile: "/var/lib/variscale/assignment.json" },
+      ...{ scalerAddress: address, stateFile: "/var/lib/variscale/assignment.json", crowding: 1 },
     });
     const ofChart = parseSwitcherConfig({
       ...JSON.parse(readFileSync(join(folder, "switcher-score.json"), "utf8")),
@@ -126,11 +126,9 @@ describe("the files of a pipeline in the chart", () => {
       ...given,
       adminHost: "127.0.0.1",
       ports: undefined,
-      // The replicas of `variscale up` share cores, and are children of one process, which claims models for them.
-      crowding: undefined,
+      // The replicas of `variscale up` are children of one process, which claims models for them.
       modelClaims: undefined,
     });
-    assert.deepEqual([expected.crowding, ofChart.crowding], [2, 1]);
     assert.deepEqual({ ...ofChart, queue: null }, { ...ofCommand, queue: null });
     assert.deepEqual(ofChart.accuracy?.thresholds, { own: 0.7, other: 0.25 });
     assert.deepEqual(

@@ -37,10 +37,17 @@ export class BatcherBench {
   readonly counters: Counters;
   /** A variant that may serve and is heavier than what serves. */
   heavierVariant: string | undefined;
-  readonly times = new BatchTimes();
+  readonly times: BatchTimes;
   readonly batcher: Batcher;
 
-  constructor({ measured = {}, maxRows = 100, maxBytes = 1000, Ladder = ReplicaLadder }: BenchOptions = {}) {
+  constructor({
+    measured = {},
+    maxRows = 100,
+    maxBytes = 1000,
+    crowding = 1,
+    Ladder = ReplicaLadder,
+  }: BenchOptions = {}) {
+    this.times = new BatchTimes(crowding);
     const variants = Object.entries(measured).map(([name, byRows]) => ({
       name,
       points: Object.entries(byRows).map(([rows, latencyMs]) => ({ batch: Number(rows), latencyMs, scv: 0 })),
@@ -122,5 +129,6 @@ interface BenchOptions {
   readonly measured?: Measured;
   readonly maxRows?: number;
   readonly maxBytes?: number;
+  readonly crowding?: number;
   readonly Ladder?: typeof ReplicaLadder;
 }

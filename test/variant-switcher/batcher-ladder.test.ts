@@ -38,6 +38,15 @@ describe("Batcher, with a ladder", () => {
     ]);
   });
 
+  it("leaves room for busy neighbours where it shares their cores", async () => {
+    const crowded = new BatcherBench({ measured: { heavy: { 1: 10_000 }, light: { 1: 1000 } }, crowding: 2 });
+    await crowded.serve(heavy, 1, [[light, 1]]);
+    const early = crowded.submit([1], { softAfterMs: 25_000 });
+    await light.step();
+    assert.deepEqual(await crowded.shares(early), "light=1");
+    crowded.close();
+  });
+
   it("serves by the floor what no rung could serve by its soft deadline, and refuses only what even the floor can't", async () => {
     bench.submit([0]);
     const late = bench.submit([1], { softAfterMs: 500 });

@@ -60,6 +60,14 @@ describe("startSwitcher()", () => {
     parseSwitcherConfig({ ...config, advertiseAddress: "10.0.0.7:8000" });
   });
 
+  it("counts with the busy neighbours of its configuration", async () => {
+    const config = parseSwitcherConfig(affineConfig(folder.path, { crowding: 2 }));
+    const parts = new SwitcherParts({ config, logger: createLogger("test", "silent") });
+    assert.equal(parts.times.crowding, 2);
+    parts.end();
+    await parts.close();
+  });
+
   it("takes no Assignment once it ends", async () => {
     const logger = createLogger("test", "silent");
     const parts = new SwitcherParts({ config: parseSwitcherConfig(affineConfig(folder.path)), logger });

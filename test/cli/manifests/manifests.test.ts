@@ -237,6 +237,7 @@ describe("manifestsOf()", () => {
       const parsed = parseSwitcherConfig({ ...JSON.parse(config?.["data"]["switcher.json"]), ...flags });
       assert.equal(parsed.ports.http, 8000);
       assert.equal(parsed.adminHost, "127.0.0.1");
+      assert.equal(parsed.crowding, 1);
       const service = ofKind(objects, "Service").find(object => object.metadata.name === metadata.name);
       assert.deepEqual(service?.["spec"].selector, spec.selector.matchLabels);
       const [container] = spec.template.spec.containers;

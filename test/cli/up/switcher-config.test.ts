@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "mocha";
 import { stringify } from "yaml";
-import { switcherConfig } from "../../../cli/up/switcher-config.ts";
+import { findCrowding, switcherConfig } from "../../../cli/up/switcher-config.ts";
 import { parsePipelineFile } from "../../../domain/pipeline-file.ts";
 import { parseSwitcherConfig } from "../../../variant-switcher/parse-config.ts";
 import { affineConfig, TestFolder, TestSwitcher } from "../../support/switcher-harness.ts";
@@ -28,11 +28,28 @@ describe("switcherConfig()", () => {
     assert.ok(parsed.ok, JSON.stringify(parsed));
     const [first] = parsed.pipeline.stages;
     assert.ok(first);
-    const context = { host: "127.0.0.1", modelFolder: folder.path, logLevel: "silent", stateFile: "s" } as const;
+    const crowding = findCrowding(parsed.pipeline, 1.5);
+    const context = {
+      host: "127.0.0.1",
+      modelFolder: folder.path,
+      logLevel: "silent",
+      stateFile: "s",
+      crowding,
+    } as const;
     return JSON.parse(
       JSON.stringify(switcherConfig(parsed.pipeline, first, "affine-0", { ...context, scalerAddress: "127.0.0.1:1" })),
     ) as Record<string, unknown>;
   };
+
+  it("tells replicas to leave room for each other where they may need more cores than the machine has", () => {
+    const crowding = (max: number): number => {
+      const config = configOf({ replicas: { min: 1, max }, cores: 0.5 }, "http://127.0.0.1:9000");
+      return parseSwitcherConfig(config).crowding;
+    };
+    assert.deepEqual([crowding(3), crowding(4)], [1, 2]);
+    const config = configOf({}, "http://127.0.0.1:9000");
+    assert.throws(() => parseSwitcherConfig({ ...config, crowding: 0.5 }), /crowding/);
+  });
 
   it("carries all that a stage may say of a switcher", () => {
     const x = { name: "x", shape: [1, 2], data: base64(1, 2) };

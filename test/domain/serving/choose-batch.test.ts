@@ -78,7 +78,7 @@ describe("the choice of a batch", () => {
     assert.equal(variant(call(79)), "middle");
     assert.equal(variant(call(160), call(160)), "heavy");
     assert.equal(variant(call(160), call(159)), "middle");
-    assert.deepEqual(findRefused(crowded, [call(10), call(20)], 0, true), []);
+    assert.deepEqual(findRefused(crowded, [call(3), call(5)], 0, true), []);
   });
 
   it("joins calls of the same shape up to the rung's largest batch", () => {

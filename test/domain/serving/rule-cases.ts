@@ -26,17 +26,19 @@ export const ladders: fc.Arbitrary<Ladder> = fc
     maxLength: 5,
   })
   .chain(steps =>
-    fc.record({ steps: fc.constant(steps), fixed: fc.double({ min: 0, max: 1, noNaN: true }) }).map(({ fixed }) => {
-      let rowMs = 1;
-      let maxBatch = 8;
-      const rungs: Rung[] = steps.map(({ slower, most }, at) => {
-        rowMs *= slower;
-        maxBatch = Math.max(1, maxBatch - most);
-        const points = [1, 2, 4, 8].map(batch => ({ batch, latencyMs: rowMs * (fixed + (1 - fixed) * batch) }));
-        return createRung(`v${at}`, { points }, maxBatch);
-      });
-      return createLadder(...rungs.toReversed());
-    }),
+    fc
+      .record({ fixed: fc.double({ min: 0, max: 1, noNaN: true }), crowding: fc.constantFrom(1, 1.5, 3) })
+      .map(({ fixed, crowding }) => {
+        let rowMs = 1;
+        let maxBatch = 8;
+        const rungs: Rung[] = steps.map(({ slower, most }, at) => {
+          rowMs *= slower;
+          maxBatch = Math.max(1, maxBatch - most);
+          const points = [1, 2, 4, 8].map(batch => ({ batch, latencyMs: rowMs * (fixed + (1 - fixed) * batch) }));
+          return createRung(`v${at}`, { points }, maxBatch);
+        });
+        return { ...createLadder(...rungs.toReversed()), crowding };
+      }),
   );
 
 /** Rungs as careless measurements have them: any times that do not fall with the rows, and any largest batches. */
