@@ -50,10 +50,13 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     measure: async options => measureWhole(options, (await import("./optimizer.bench.ts")).optimizerSuite),
   },
   mix: {
-    about: "how well it is foreseen which variants serve",
-    parts: { mix: { minutes: 2, about: "all of it" } },
+    about: "how well it is foreseen which variants serve, and how well plans use it",
+    parts: { mix: { minutes: 4, about: "all of it" } },
     measure: options =>
-      measureWhole(options, async () => (await import("./mix/mix-figures.ts")).measureMixes(options.isShort)),
+      measureWhole(options, async () => [
+        ...(await import("./mix/mix-figures.ts")).measureMixes(options.isShort),
+        ...(await import("./mix/search-figures.ts")).measureSearch(options.isShort),
+      ]),
   },
   forecaster: {
     about: "how good forecasts are, and what they cost; takes --traces",

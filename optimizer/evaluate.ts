@@ -18,7 +18,8 @@ import { isAmongSets } from "./vote-sets.ts";
  * at most: perfect accuracy at no cost. Never throws.
  */
 export function evaluate(problem: Problem, configuration: Configuration): Plan {
-  const { scope, served, capacity } = readingOf(problem, configuration);
+  const scope = scopeOf(withSets(problem, configuration));
+  const { served, capacity } = readingOf(scope, configuration);
   const servedRps = Math.min(scope.rateRps, capacity.rateRps);
   const isShort = servedRps < scope.rateRps;
   const prediction = predict(isShort ? atRate(scope, servedRps) : scope, served, namesOf(scope, served));
@@ -31,8 +32,24 @@ export function evaluate(problem: Problem, configuration: Configuration): Plan {
 
 /** Whether `evaluate` finds the configuration feasible, without predicting what breaks a rule, has too many cores or is too little by the rate alone. */
 export function isFeasible(problem: Problem, configuration: Configuration): boolean {
-  const { scope, served, capacity } = readingOf(problem, configuration);
-  if (capacity.rateRps < scope.rateRps || !keepsAllRules(scope, served)) return false;
+  const scope = scopeOf(withSets(problem, configuration));
+  const { served, capacity } = readingOf(scope, configuration);
+  return capacity.rateRps >= scope.rateRps && meetsAll(scope, served);
+}
+
+/**
+ * Finds the highest entry rate, up to the scope's, that the planned variants of a configuration carry by themselves; null where they break a
+ * constraint or a rule at it.
+ */
+export function findCarried(scope: Scope, configuration: Configuration): number | null {
+  const { served, capacity } = readingOf(scope, configuration);
+  const rateRps = Math.min(scope.rateRps, capacity.rateRps);
+  return meetsAll(atRate(scope, rateRps), served) ? rateRps : null;
+}
+
+/** Whether replicas that carry the scope's rate meet every constraint and rule; what takes long is looked at last. */
+function meetsAll(scope: Scope, served: readonly (readonly ServedPart[])[]): boolean {
+  if (!keepsAllRules(scope, served)) return false;
   const cores = served.flat().reduce((sum, { part, variant }) => sum + part.replicas * variant.cores, 0);
   if (cores > scope.maxCores + SLACK) return false;
   const prediction = predict(scope, served, namesOf(scope, served));
@@ -40,15 +57,13 @@ export function isFeasible(problem: Problem, configuration: Configuration): bool
 }
 
 interface Reading {
-  readonly scope: Scope;
   readonly served: readonly (readonly ServedPart[])[];
   readonly capacity: Capacity;
 }
 
-function readingOf(problem: Problem, configuration: Configuration): Reading {
-  const scope = scopeOf(withSets(problem, configuration));
+function readingOf(scope: Scope, configuration: Configuration): Reading {
   const served = scope.stages.map(stage => servedParts(scope.problem, stage, configuration));
-  return { scope, served, capacity: capacityOf(scope, served, rowsOf(scope, served)) };
+  return { served, capacity: capacityOf(scope, served, rowsOf(scope, served)) };
 }
 
 function verdictOf(

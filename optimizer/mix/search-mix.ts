@@ -1,0 +1,197 @@
+import type { Configuration } from "../../domain/configuration.ts";
+import type { Likely } from "../../domain/load.ts";
+import type { Plan } from "../../domain/plan.ts";
+import { evaluate, findCarried } from "../evaluate.ts";
+import type { Problem } from "../problem.ts";
+import { type Scope, type ScopeStage, scopeOf } from "../scope.ts";
+import type { ScopeVariant } from "../scope-variant.ts";
+import { SLACK } from "../totals.ts";
+import { expectValue, readTop, valueAnswers } from "./expected-value.ts";
+import { MixModel } from "./mix-model.ts";
+
+/** A plan over the rates that may come. */
+export interface ValuedPlan {
+  readonly plan: Plan;
+  /** See expectValue(). */
+  readonly value: number;
+  /** Whether it is expected to serve what the SLO asks for, as accurately as the file asks for. */
+  readonly isEnough: boolean;
+}
+
+/** The variant, batch size and replicas of one stage. */
+interface Choice {
+  readonly variant: ScopeVariant;
+  readonly batch: number;
+  readonly replicas: number;
+}
+
+/** One choice for each stage, in the order of the stages, and what it is worth if its planned variants are in time. */
+interface Candidate extends Pick<ValuedPlan, "value" | "isEnough"> {
+  readonly choices: readonly Choice[];
+}
+
+/** A plan that is not better by more is as good. */
+const LEAST_RISE = 1e-9;
+/** Pairs of changes in two stages are looked at where there are no more of them, about a tenth of a second for each time. */
+const MOST_PAIRS = 10_000;
+/** The search ends before that, as every step is better than the one before; it bounds what a mistake would take. */
+const MOST_STEPS = 500;
+
+/**
+ * Searches for the plan that is worth most over the rates that may come, where replicas serve lighter variants batch by batch: planned variant, batch size
+ * and replicas of every stage. From each start it goes to the best of all plans that differ in one stage, and where none is better to the best of
+ * those that differ in two, as one stage may need the time or the cores that another one has, until none is better. How often that is the best of all plans is the figure
+ * `mix.search.bestPercent` of the benchmarks. The planned variants must be in time at the highest rate, up to the problem's, that they carry by themselves;
+ * beyond it the rule of the switchers keeps to the deadlines. Null: nothing near any start is in time.
+ *
+ * @param starts configurations to begin with; one that leaves a stage out is not used.
+ */
+export function searchMix(problem: Problem, likely: Likely, starts: readonly Configuration[]): ValuedPlan | null {
+  const search = new MixSearch(problem, likely);
+  let best: Candidate | null = null;
+  for (const start of starts) {
+    const found = search.climb(start);
+    if (found && (!best || isBetter(found, best))) best = found;
+  }
+  return best && valuePlan(problem, search.toConfiguration(best), likely);
+}
+
+/** The worth of a configuration; null where its planned variants are not in time at what they carry, or it breaks a rule. */
+export function valuePlan(problem: Problem, configuration: Configuration, likely: Likely): ValuedPlan | null {
+  const rateRps = findCarried(scopeOf(problem), configuration);
+  if (rateRps === null) return null;
+  const plan = evaluate({ ...problem, rateRps }, configuration);
+  if (!plan.feasible) return null;
+  const mix = expectValue(problem, plan, likely);
+  return { plan, value: mix.value, isEnough: isEnough(problem, mix) };
+}
+
+class MixSearch {
+  private readonly scope: Scope;
+  private readonly model: MixModel;
+  private readonly inTime = new Map<string, boolean>();
+  private readonly problem: Problem;
+
+  constructor(problem: Problem, likely: Likely) {
+    this.problem = problem;
+    this.scope = scopeOf(problem);
+    this.model = new MixModel(problem, likely, this.scope.problem.pipeline.objective.utilisation);
+  }
+
+  climb(start: Configuration): Candidate | null {
+    const choices = this.scope.stages.flatMap(stage => findChoice(stage, start) ?? []);
+    if (choices.length < this.scope.stages.length) return null;
+    const first = this.toCandidate(choices);
+    // From a start that is not in time it goes to the best one beside it that is.
+    let best = first && this.isInTime(first) ? first : { choices, value: Number.NEGATIVE_INFINITY, isEnough: false };
+    for (let step = 0; step < MOST_STEPS; step++) {
+      const next: Candidate | null =
+        this.findBest(this.listOthers(best.choices), best) ?? this.findBest(this.listPairs(best.choices), best);
+      if (!next) break;
+      best = next;
+    }
+    return best.value > Number.NEGATIVE_INFINITY ? best : null;
+  }
+
+  toConfiguration({ choices }: Pick<Candidate, "choices">): Configuration {
+    const named = choices.map(({ variant, batch, replicas }, s) => {
+      const name = this.scope.stages[s]?.stage.name ?? "";
+      return [name, { parts: [{ variant: variant.name, batch, replicas, share: 1 }] }] as const;
+    });
+    return Object.fromEntries(named);
+  }
+
+  /** The best of the others that is better and in time; latencies take long, so they are looked at last. */
+  private findBest(others: readonly (readonly Choice[])[], than: Candidate): Candidate | null {
+    const better = others.map(choices => this.toCandidate(choices)).filter(other => other && isBetter(other, than));
+    better.sort((a, b) => (a && b && isBetter(a, b) ? -1 : 1));
+    return better.find(other => other && this.isInTime(other)) ?? null;
+  }
+
+  /** Values choices as if they were in time; null where they have more cores than there may be, or cost more than they may. */
+  private toCandidate(choices: readonly Choice[]): Candidate | null {
+    const { stages, maxCores, maxCostPerHour, problem } = this.scope;
+    const { weights } = problem.pipeline.objective;
+    let cores = 0;
+    let costPerHour = 0;
+    let other = 0;
+    for (const [s, { variant, batch, replicas }] of choices.entries()) {
+      const { stage, currentVariant } = stages[s] as ScopeStage;
+      cores += replicas * variant.cores;
+      costPerHour += replicas * (stage.costPerHour ?? 0);
+      other += weights.batch * batch;
+      if (currentVariant !== null && currentVariant !== variant.name) other += weights.switch;
+    }
+    if (cores > maxCores + SLACK || costPerHour > maxCostPerHour + SLACK) return null;
+    const mixed = this.model.measure(
+      choices.map(({ variant, batch, replicas }) => ({ variant: variant.name, batch, replicas })),
+    );
+    const value = valueAnswers(problem.pipeline.objective, mixed) - weights.cost * cores - other;
+    return { choices, value, isEnough: isEnough(this.problem, mixed) };
+  }
+
+  private isInTime(candidate: Candidate): boolean {
+    const key = candidate.choices.map(({ variant, batch, replicas }) => `${variant.name} ${batch} ${replicas}`).join();
+    const known = this.inTime.get(key) ?? findCarried(this.scope, this.toConfiguration(candidate)) !== null;
+    this.inTime.set(key, known);
+    return known;
+  }
+
+  /** Those that differ in one stage. */
+  private listOthers(choices: readonly Choice[]): readonly (readonly Choice[])[] {
+    return this.scope.stages.flatMap((stage, s) =>
+      listChoices(stage, choices[s] as Choice, true).map(choice => choices.with(s, choice)),
+    );
+  }
+
+  /** Those that differ in two stages, one of which may get the time or the cores that the other one gives. */
+  private listPairs(choices: readonly Choice[]): readonly (readonly Choice[])[] {
+    const { stages } = this.scope;
+    const others = stages.map((stage, s) => listChoices(stage, choices[s] as Choice, false));
+    const counts = others.map(({ length }) => length);
+    const pairs =
+      (counts.reduce((sum, count) => sum + count, 0) ** 2 - counts.reduce((sum, count) => sum + count ** 2, 0)) / 2;
+    if (pairs > MOST_PAIRS) return [];
+    return stages.flatMap((_, f) =>
+      stages.flatMap((_, t) =>
+        t <= f ? [] : (others[f] ?? []).flatMap(one => (others[t] ?? []).map(two => choices.with(f, one).with(t, two))),
+      ),
+    );
+  }
+}
+
+/** Lists any variants and batches of a stage with about as many replicas. */
+function listChoices(stage: ScopeStage, choice: Choice, mayJump: boolean): readonly Choice[] {
+  const jump = Math.max(2, Math.round(choice.replicas / 4));
+  const steps = mayJump ? [0, -1, 1, -jump, jump] : [0, -1, 1];
+  const counts = steps.flatMap(by => addReplicas(stage, choice, by)?.replicas ?? []);
+  const tops = stage.variants.flatMap(variant => variant.batches.map(batch => ({ variant, batch })));
+  return tops.flatMap(top => counts.map(replicas => ({ ...top, replicas })));
+}
+
+function addReplicas(
+  { minReplicas, maxReplicas, pinnedReplicas }: ScopeStage,
+  choice: Choice,
+  by: number,
+): Choice | null {
+  const replicas = choice.replicas + by;
+  if (by === 0) return choice;
+  return pinnedReplicas !== null || replicas < minReplicas || replicas > maxReplicas ? null : { ...choice, replicas };
+}
+
+function findChoice({ stage, variants }: ScopeStage, configuration: Configuration): Choice | null {
+  const top = readTop(configuration[stage.name]);
+  const variant = variants.find(({ name }) => name === top?.variant);
+  return top && variant ? { variant, batch: top.batch, replicas: top.replicas } : null;
+}
+
+function isEnough(
+  { pipeline }: Problem,
+  { accuracy, served }: { readonly accuracy: number; readonly served: number },
+): boolean {
+  return served >= pipeline.slo.quantile && accuracy >= (pipeline.objective.minAccuracy ?? 0);
+}
+
+function isBetter(some: Candidate, other: Candidate): boolean {
+  return some.isEnough === other.isEnough ? some.value > other.value + LEAST_RISE : some.isEnough;
+}

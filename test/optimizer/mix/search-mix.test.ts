@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { searchAll } from "../../../bench/mix/search-all.ts";
+import type { Likely } from "../../../domain/load.ts";
+import { configurationOf } from "../../../domain/plan.ts";
+import { seededRandom } from "../../../load/seeded-random.ts";
+import { evaluate } from "../../../optimizer/evaluate.ts";
+import { searchMix, valuePlan } from "../../../optimizer/mix/search-mix.ts";
+import { optimize } from "../../../optimizer/optimize.ts";
+import type { Problem } from "../../../optimizer/problem.ts";
+import { type PipelineShape, pipelineOf, problemOf } from "../problems.ts";
+
+/** A chain of two or three stages with two or three variants each, and a load that may be a third to three times its median. */
+function createCase(seed: number): { readonly problem: Problem; readonly likely: Likely } {
+  const random = seededRandom(seed);
+  const stages = Array.from({ length: 2 + Math.floor(2 * random()) }, (_, s): PipelineShape["stages"][number] => ({
+    name: `s${s}`,
+    replicas: { min: 1, max: 3 + Math.floor(3 * random()) },
+    cores: random() < 0.5 ? 1 : 2,
+    fanOut: random() < 0.7 ? 1 : 2,
+    variants: Array.from({ length: 2 + Math.floor(2 * random()) }, (_, v) => {
+      const ms = (4 + 16 * random()) * 2.5 ** v;
+      const latencyMs: Readonly<Record<number, number>> = random() < 0.5 ? { 1: ms } : { 1: ms, 4: 3 * ms };
+      return { name: `v${v}`, accuracy: 0.6 + 0.12 * v + 0.1 * random(), latencyMs };
+    }),
+  }));
+  const weights = { accuracy: 1, cost: 0.002 + 0.02 * random(), batch: 1e-6, switch: 0.002 };
+  const medianRps = 10 ** (0.5 + 1.5 * random());
+  const ratesRps = [0.4, 0.5, 0.7, 1, 1.3, 1.7, 2, 3].map(times => times * medianRps);
+  const peaksRps = [1.5, 2, 2.5, 3.5].map(times => times * medianRps);
+  const pipeline = pipelineOf({ stages, sloMs: 100 + 600 * random(), method: "product", objective: { weights } });
+  return { problem: problemOf(pipeline, 2.5 * medianRps), likely: { ratesRps, peaksRps } };
+}
+
+function search({ problem, likely }: ReturnType<typeof createCase>) {
+  const starts = [problem.rateRps, problem.rateRps / 2.5].map(rateRps => optimize({ ...problem, rateRps }));
+  return searchMix(problem, likely, starts.map(configurationOf));
+}
+
+describe("searchMix()", () => {
+  it("finds the best of all plans nearly always, and never says that one is better than it is", function () {
+    this.timeout(120_000);
+    const lost = Array.from({ length: 60 }, (_, seed) => {
+      const given = createCase(seed);
+      const best = searchAll(given.problem, given.likely);
+      const found = search(given);
+      if (!best) return 0;
+      assert.ok(found, `seed ${seed}: nothing was found`);
+      const again = valuePlan(given.problem, configurationOf(found.plan), given.likely);
+      assert.ok(again && Math.abs(again.value - found.value) < 1e-9);
+      assert.ok(found.value <= best.value + 1e-6 || found.isEnough !== best.isEnough, `seed ${seed}`);
+      return found.isEnough === best.isEnough ? best.value - found.value : Number.POSITIVE_INFINITY;
+    });
+    const exact = lost.filter(value => value < 1e-6).length;
+    assert.ok(exact >= 57, `${exact} of ${lost.length}; ${lost.filter(value => value >= 1e-6).join(", ")}`);
+    assert.ok(Math.max(...lost) < 0.02, String(Math.max(...lost)));
+  });
+
+  it("has a plan whose planned variants are in time at the rate that it tells", () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const given = createCase(seed);
+      const found = search(given);
+      if (!found) continue;
+      const { plan } = found;
+      const again = evaluate({ ...given.problem, rateRps: plan.rateRps }, configurationOf(plan));
+      assert.ok(plan.feasible && again.feasible && plan.rateRps <= given.problem.rateRps + 1e-9);
+    }
+  });
+
+  it("keeps to limits, bounds, pins and exclusions", () => {
+    const { problem, likely } = createCase(1);
+    const [first] = problem.pipeline.stages;
+    assert.ok(first);
+    const free = search({ problem, likely });
+    assert.ok(free);
+    const limits = { cores: free.plan.cores - 1, machineCores: null };
+    const limited = search({ problem: { ...problem, limits }, likely });
+    assert.ok(limited && limited.plan.cores <= limits.cores && limited.value < free.value);
+    const bounds = { [first.name]: { min: 1, max: 1 } };
+    const bound = search({ problem: { ...problem, bounds }, likely });
+    assert.equal(bound?.plan.stages[0]?.parts[0]?.replicas, 1);
+    for (const { name } of first.variants) {
+      const pins: Problem["pins"] = [{ stage: first.name, variant: name, batch: null, replicas: 2 }];
+      const pinned = search({ problem: { ...problem, pins }, likely })?.plan.stages[0]?.parts[0];
+      if (pinned) assert.deepEqual([pinned.variant, pinned.replicas], [name, 2]);
+      else assert.equal(searchAll({ ...problem, pins }, likely), null);
+      const excluded = { [first.name]: [name] };
+      const others = search({ problem: { ...problem, excluded }, likely });
+      assert.ok(others && others.plan.stages[0]?.parts[0]?.variant !== name);
+    }
+  });
+
+  it("begins nowhere where a start leaves a stage out, or is not in time", () => {
+    const { problem, likely } = createCase(1);
+    assert.equal(searchMix(problem, likely, []), null);
+    assert.equal(searchMix(problem, likely, [{}]), null);
+  });
+});
