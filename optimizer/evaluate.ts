@@ -39,12 +39,13 @@ export function isFeasible(problem: Problem, configuration: Configuration): bool
 
 /**
  * Finds the highest entry rate, up to the scope's, that the planned variants of a configuration carry by themselves; null where they break a
- * constraint or a rule at it.
+ * constraint or a rule at it, or carry nothing.
  */
 export function findCarried(scope: Scope, configuration: Configuration): number | null {
   const { served, capacity } = readingOf(scope, configuration);
   const rateRps = Math.min(scope.rateRps, capacity.rateRps);
-  return meetsAll(atRate(scope, rateRps), served) ? rateRps : null;
+  const isNothing = rateRps <= 0 && scope.rateRps > 0;
+  return !isNothing && meetsAll(atRate(scope, rateRps), served) ? rateRps : null;
 }
 
 /** Whether replicas that carry the scope's rate meet every constraint and rule; what takes long is looked at last. */

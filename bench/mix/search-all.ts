@@ -12,6 +12,8 @@ interface Option {
   readonly batch: number;
   readonly replicas: number;
   readonly cores: number;
+  /** Whether the stage serves another variant now. */
+  readonly isSwitch: boolean;
 }
 
 /**
@@ -26,7 +28,11 @@ export function searchAll(problem: Problem, likely: Likely): ValuedPlan | null {
   for (const options of combine(scope.stages.map(listOptions))) {
     const mixed = model.measure(options);
     const costs = options.reduce(
-      (sum, { cores, batch }) => sum + objective.weights.cost * cores + objective.weights.batch * batch,
+      (sum, { cores, batch, isSwitch }) =>
+        sum +
+        objective.weights.cost * cores +
+        objective.weights.batch * batch +
+        (isSwitch ? objective.weights.switch : 0),
       0,
     );
     const value = valueAnswers(objective, mixed) - costs;
@@ -42,10 +48,18 @@ export function searchAll(problem: Problem, likely: Likely): ValuedPlan | null {
   return best;
 }
 
-function listOptions({ variants, minReplicas, maxReplicas }: ScopeStage): readonly Option[] {
+function listOptions({ variants, minReplicas, maxReplicas, currentVariant }: ScopeStage): readonly Option[] {
   const counts = Array.from({ length: maxReplicas - minReplicas + 1 }, (_, i) => minReplicas + i);
   return variants.flatMap(({ name, batches, cores }) =>
-    batches.flatMap(batch => counts.map(replicas => ({ variant: name, batch, replicas, cores: replicas * cores }))),
+    batches.flatMap(batch =>
+      counts.map(replicas => ({
+        variant: name,
+        batch,
+        replicas,
+        cores: replicas * cores,
+        isSwitch: currentVariant !== null && currentVariant !== name,
+      })),
+    ),
   );
 }
 

@@ -4,6 +4,7 @@ import type { Objective } from "../../domain/pipeline-schema.ts";
 import { findMainVariants, type Plan, type PlannedMix } from "../../domain/plan.ts";
 import { isAccuracyKnown } from "../accuracy.ts";
 import type { Problem } from "../problem.ts";
+import { scopeOf } from "../scope.ts";
 import { MIX_UTILISATION, type Mixed, MixModel, type Top } from "./mix-model.ts";
 import { mayServeLighter } from "./rungs.ts";
 
@@ -38,7 +39,8 @@ export function valueAnswers({ weights }: Objective, { accuracy, served }: Mixed
 
 /** Expects what a plan is worth: see expectMix(). */
 export function expectValue(problem: Problem, plan: Plan, likely: Likely): Expected {
-  const { objective } = problem.pipeline;
+  // With the weights and the utilisation that the plan was made with.
+  const { objective } = scopeOf(problem).problem.pipeline;
   // Replicas that can go no lighter are planned to carry no more: beyond that their requests would wait too long.
   const mix = expectMix(problem, plan, likely, objective.utilisation);
   const costs = objective.weights.accuracy * plan.effectiveAccuracy - plan.objective;

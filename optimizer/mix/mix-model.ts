@@ -189,6 +189,8 @@ function countRows(stage: Stage, upstream: StageMix | undefined): number {
 
 function mixRungs({ variants, rps }: Ladder, replicas: number, rowsRps: number): StageMix {
   if (variants.length === 0) return ALL_SERVED;
+  // Where there is no replica the planned variant serves none of the rows.
+  if (replicas <= 0) return { variants, ...splitRows([0], rowsRps) };
   const { shares, served } = splitRows(
     rps.map(one => replicas * one),
     rowsRps,

@@ -34,6 +34,8 @@ interface Candidate extends Pick<ValuedPlan, "value" | "isEnough"> {
 const LEAST_RISE = 1e-9;
 /** Pairs of changes in two stages are looked at where there are no more of them, about a tenth of a second for each time. */
 const MOST_PAIRS = 10_000;
+/** Of all plans that are better so many are looked at for their latencies, those that are worth most. */
+const MOST_LOOKS = 500;
 /** The search ends before that, as every step is better than the one before; it bounds what a mistake would take. */
 const MOST_STEPS = 500;
 
@@ -44,6 +46,7 @@ const MOST_STEPS = 500;
  * `mix.search.bestPercent` of the benchmarks. The planned variants must be in time at the highest rate, up to the problem's, that they carry by themselves;
  * beyond it the rule of the switchers keeps to the deadlines. Null: nothing near any start is in time.
  *
+ * @param problem one whose variants mix: see mixesVariants().
  * @param starts configurations to begin with; one that leaves a stage out is not used.
  */
 export function searchMix(problem: Problem, likely: Likely, starts: readonly Configuration[]): ValuedPlan | null {
@@ -79,7 +82,7 @@ class MixSearch {
   }
 
   climb(start: Configuration): Candidate | null {
-    const choices = this.scope.stages.flatMap(stage => findChoice(stage, start) ?? []);
+    const choices = this.scope.stages.flatMap(stage => readChoice(stage, start) ?? []);
     if (choices.length < this.scope.stages.length) return null;
     const first = this.toCandidate(choices);
     // From a start that is not in time it goes to the best one beside it that is.
@@ -103,9 +106,12 @@ class MixSearch {
 
   /** The best of the others that is better and in time; latencies take long, so they are looked at last. */
   private findBest(others: readonly (readonly Choice[])[], than: Candidate): Candidate | null {
-    const better = others.map(choices => this.toCandidate(choices)).filter(other => other && isBetter(other, than));
-    better.sort((a, b) => (a && b && isBetter(a, b) ? -1 : 1));
-    return better.find(other => other && this.isInTime(other)) ?? null;
+    const better = others.flatMap(choices => {
+      const other = this.toCandidate(choices);
+      return other && isBetter(other, than) ? [other] : [];
+    });
+    better.sort((some, other) => Number(other.isEnough) - Number(some.isEnough) || other.value - some.value);
+    return better.slice(0, MOST_LOOKS).find(other => this.isInTime(other)) ?? null;
   }
 
   /** Values choices as if they were in time; null where they have more cores than there may be, or cost more than they may. */
@@ -179,10 +185,14 @@ function addReplicas(
   return pinnedReplicas !== null || replicas < minReplicas || replicas > maxReplicas ? null : { ...choice, replicas };
 }
 
-function findChoice({ stage, variants }: ScopeStage, configuration: Configuration): Choice | null {
-  const top = readTop(configuration[stage.name]);
-  const variant = variants.find(({ name }) => name === top?.variant);
-  return top && variant ? { variant, batch: top.batch, replicas: top.replicas } : null;
+/** Reads what a stage begins with: as near to the configuration as variants, batches and bounds allow. */
+function readChoice(stage: ScopeStage, configuration: Configuration): Choice | null {
+  const top = readTop(configuration[stage.stage.name]);
+  const variant = stage.variants.find(({ name }) => name === top?.variant) ?? stage.variants[0];
+  if (!top || !variant) return null;
+  const batch = variant.batches.includes(top.batch) ? top.batch : (variant.batches[0] ?? 1);
+  const bounded = Math.min(stage.maxReplicas, Math.max(stage.minReplicas, top.replicas));
+  return { variant, batch, replicas: stage.pinnedReplicas ?? bounded };
 }
 
 function isEnough(
