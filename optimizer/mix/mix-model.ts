@@ -189,7 +189,7 @@ function countRows(stage: Stage, upstream: StageMix | undefined): number {
 
 function mixRungs({ variants, rps }: Ladder, replicas: number, rowsRps: number): StageMix {
   if (variants.length === 0) return ALL_SERVED;
-  // Where there is no replica the planned variant serves none of the rows.
+  // The planned variant serves none of the rows without a replica.
   if (replicas <= 0) return { variants, ...splitRows([0], rowsRps) };
   const { shares, served } = splitRows(
     rps.map(one => replicas * one),

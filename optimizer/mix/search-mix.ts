@@ -34,7 +34,7 @@ interface Candidate extends Pick<ValuedPlan, "value" | "isEnough"> {
 const LEAST_RISE = 1e-9;
 /** Pairs of changes in two stages are looked at where there are no more of them, about a tenth of a second for each time. */
 const MOST_PAIRS = 10_000;
-/** Of all plans that are better so many are looked at for their latencies, those that are worth most. */
+/** Latencies are looked at for no more of the plans that are better, those that are worth most. */
 const MOST_LOOKS = 500;
 /** The search ends before that, as every step is better than the one before; it bounds what a mistake would take. */
 const MOST_STEPS = 500;
