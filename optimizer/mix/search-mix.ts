@@ -32,7 +32,7 @@ interface Candidate extends Pick<ValuedPlan, "value" | "isEnough"> {
 
 /** A plan that is not better by more is as good. */
 const LEAST_RISE = 1e-9;
-/** Pairs of changes in two stages are looked at where there are no more of them, about a tenth of a second for each time. */
+/** Pairs of changes in two stages are looked at where there are no more of them, about a tenth of a second for each time: not in larger problems, whose plans may be further from the best. */
 const MOST_PAIRS = 10_000;
 /** Latencies are looked at for no more of the plans that are better, those that are worth most. */
 const MOST_LOOKS = 500;

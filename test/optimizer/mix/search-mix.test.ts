@@ -64,6 +64,7 @@ describe("searchMix()", () => {
     for (let seed = 0; seed < 20; seed++) {
       const given = createCase(seed);
       const found = search(given);
+      assert.ok(found || searchAll(given.problem, given.likely) === null, `seed ${seed}: nothing was found`);
       if (!found) continue;
       const { plan } = found;
       const again = evaluate({ ...given.problem, rateRps: plan.rateRps }, configurationOf(plan));
@@ -115,7 +116,7 @@ describe("searchMix()", () => {
     assert.ok(Math.abs(less - (0.7 - 0.02 - 0.001 - 0.003)) < 1e-9, String(less));
   });
 
-  it("goes on from a start that is not in time, is out of bounds or has a variant that may not be used", () => {
+  it("goes on from a start that is out of bounds or has a variant that may not be used", () => {
     const { problem, likely } = createCase(1);
     const best = search({ problem, likely });
     assert.ok(best);
@@ -125,6 +126,18 @@ describe("searchMix()", () => {
       );
     for (const start of [from("v1", 1), from("v0", 100), from("gone", 1)])
       assert.ok((searchMix(problem, likely, [start])?.value ?? 0) > best.value - 0.05, JSON.stringify(start));
+  });
+
+  it("goes on from a planned variant that takes longer than the SLO", () => {
+    const variants = [
+      { name: "slow", accuracy: 0.9, latencyMs: { 1: 900 } },
+      { name: "quick", accuracy: 0.6, latencyMs: { 1: 20 } },
+    ];
+    const problem = problemOf(pipelineOf({ stages: [{ name: "a", variants }], sloMs: 500 }), 5);
+    const likely = { ratesRps: Array.from({ length: 8 }, () => 5), peaksRps: Array.from({ length: 4 }, () => 5) };
+    const start = { a: { parts: [{ variant: "slow", batch: 1, replicas: 1, share: 1 }] } };
+    assert.equal(valuePlan(problem, start, likely), null);
+    assert.equal(searchMix(problem, likely, [start])?.plan.stages[0]?.parts[0]?.variant, "quick");
   });
 
   it("has no plan where no stage may have a replica", () => {
