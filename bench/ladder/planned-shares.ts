@@ -1,7 +1,7 @@
 /** The shares of its rows that one replica's rungs serve by a plan for a steady rate: what a split at random goes by. */
 
 import { type ServiceTimes, serviceMs } from "../../domain/profile.ts";
-import { splitRows } from "../../optimizer/mix/split-rows.ts";
+import { readShare, splitRows } from "../../optimizer/mix/split-rows.ts";
 
 const UTILISATION = 0.97;
 
@@ -33,11 +33,14 @@ export function sharePlannedRows(rungs: readonly PlannedRung[], rateRps: number,
     }),
   );
   const heaviestFirst = hull.toReversed();
-  const { shares } = splitRows(
-    heaviestFirst.map(({ rowMs }) => (UTILISATION * 1000) / rowMs),
-    rateRps,
+  const rungRps = heaviestFirst.map(({ rowMs }) => (UTILISATION * 1000) / rowMs);
+  const split = splitRows(rungRps, 1, rateRps);
+  return rungs.map((_, at) =>
+    readShare(
+      split,
+      heaviestFirst.findIndex(point => point.at === at),
+    ),
   );
-  return rungs.map((_, at) => shares[heaviestFirst.findIndex(point => point.at === at)] ?? 0);
 }
 
 /** The points of the upper concave hull, the lightest first. */

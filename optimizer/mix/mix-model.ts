@@ -7,7 +7,7 @@ import { type AccuracyModel, accuracyOf } from "../accuracy.ts";
 import { mixedAccuracy } from "../predict.ts";
 import type { Problem } from "../problem.ts";
 import { chooseRungs, hasOneRung, serveAlone } from "./rungs.ts";
-import { splitRows } from "./split-rows.ts";
+import { type RowSplit, readShare, splitRows } from "./split-rows.ts";
 
 /** Replicas are busy for so much of the time where they mix variants: between two batches the rule leaves hardly any. */
 export const MIX_UTILISATION = 0.97;
@@ -37,15 +37,18 @@ interface WeighedRate {
   readonly weight: number;
 }
 
-/** How a stage serves its rows at one rate. */
-interface StageMix {
-  readonly variants: readonly string[];
-  readonly shares: readonly number[];
-  readonly served: number;
+/** What is known of the combinations of variants that begin with some: looked up so often that no list of names is joined for it. */
+interface Prefix {
+  readonly names: readonly string[];
+  readonly next: Map<string, Prefix>;
+  /** Of a whole combination; null: not looked up yet. */
+  accuracy: number | null;
+  /** What serves where these are planned, by stage and batch size. */
+  readonly ladders: Map<number, Ladder>;
 }
 
 const NONE: Ladder = { variants: [], rps: [] };
-const ALL_SERVED: StageMix = { variants: [], shares: [], served: 1 };
+const ALL_SERVED: RowSplit = { lighter: 0, heavierShare: 0, served: 1 };
 
 /**
  * Says how replicas that mix variants batch by batch serve the rates that may come: over the quantiles of the rate, each with the requests that come at it
@@ -61,7 +64,7 @@ export class MixModel {
   private readonly rates: readonly WeighedRate[];
   private readonly peaks: readonly WeighedRate[];
   private readonly model: AccuracyModel;
-  private readonly ladders = new Map<string, Ladder>();
+  private readonly root = createPrefix([]);
   private readonly problem: Problem;
   private readonly loneUtilisation: number;
 
@@ -81,12 +84,14 @@ export class MixModel {
   measure(tops: readonly Top[]): Mixed {
     const ladders = this.findLadders(tops);
     let accuracy = 0;
-    for (const { rateRps, weight } of this.rates) {
-      accuracy += weight * this.readAccuracy(this.mixStages(tops, ladders, rateRps));
-    }
+    for (const { rateRps, weight } of this.rates)
+      accuracy += weight * this.readAccuracy(ladders, this.splitStages(tops, ladders, rateRps));
     let served = 0;
-    for (const { rateRps, weight } of this.peaks)
-      served += weight * this.mixStages(tops, ladders, rateRps).reduce((share, mix) => share * mix.served, 1);
+    for (const { rateRps, weight } of this.peaks) {
+      let share = weight;
+      for (const split of this.splitStages(tops, ladders, rateRps)) share *= split.served;
+      served += share;
+    }
     // Sums of many shares may be a little more than 1.
     return { accuracy: Math.min(1, accuracy), served: Math.min(1, served) };
   }
@@ -96,9 +101,9 @@ export class MixModel {
     const ladders = this.findLadders(tops);
     const totals = ladders.map(({ variants }) => variants.map(() => 0));
     for (const { rateRps, weight } of this.rates)
-      for (const [s, mix] of this.mixStages(tops, ladders, rateRps).entries())
-        for (const [at, share] of mix.shares.entries())
-          (totals[s] as number[])[at] = (totals[s]?.[at] ?? 0) + weight * share;
+      for (const [s, split] of this.splitStages(tops, ladders, rateRps).entries())
+        for (const [rung, share] of (totals[s] ?? []).entries())
+          (totals[s] as number[])[rung] = share + weight * readShare(split, rung);
     return ladders.map(({ variants }, s) =>
       variants.flatMap((variant, at) => {
         const share = Math.min(1, totals[s]?.[at] ?? 0);
@@ -107,35 +112,45 @@ export class MixModel {
     );
   }
 
-  private readAccuracy(mixes: readonly StageMix[]): number {
-    const count = mixes.reduce((product, { shares }) => product * shares.filter(share => share > 0).length, 1);
-    if (count === 0 || count > MOST_COMBINATIONS)
-      return mixedAccuracy(this.model, mixes.map(listShares), MOST_COMBINATIONS);
-    const names: string[] = [];
-    const addUp = (s: number, share: number): number => {
-      const mix = mixes[s];
-      if (!mix) return share * this.model.of(names);
-      let sum = 0;
-      for (const [at, own] of mix.shares.entries()) {
-        if (own === 0) continue;
-        names[s] = mix.variants[at] as string;
-        sum += addUp(s + 1, share * own);
-      }
-      return sum;
-    };
-    return addUp(0, 1);
+  private readAccuracy(ladders: readonly Ladder[], splits: readonly RowSplit[]): number {
+    let count = 1;
+    for (const { heavierShare } of splits) count *= heavierShare > 0 ? 2 : 1;
+    return count > MOST_COMBINATIONS
+      ? mixedAccuracy(
+          this.model,
+          splits.map((split, s) => listShares(ladders[s] ?? NONE, split)),
+          MOST_COMBINATIONS,
+        )
+      : this.addAccuracies(ladders, splits, 0, this.root);
+  }
+
+  /** The mean accuracy of the combinations that begin so. */
+  private addAccuracies(ladders: readonly Ladder[], splits: readonly RowSplit[], s: number, prefix: Prefix): number {
+    const [ladder, split] = [ladders[s], splits[s]];
+    if (!ladder || !split) {
+      prefix.accuracy ??= this.model.of(prefix.names);
+      return prefix.accuracy;
+    }
+    const lighter = ladder.variants[split.lighter];
+    if (lighter === undefined) return 0;
+    const sum = this.addAccuracies(ladders, splits, s + 1, nextPrefix(prefix, lighter));
+    if (split.heavierShare === 0) return sum;
+    const heavier = nextPrefix(prefix, ladder.variants[split.lighter - 1] as string);
+    return (1 - split.heavierShare) * sum + split.heavierShare * this.addAccuracies(ladders, splits, s + 1, heavier);
   }
 
   private findLadders(tops: readonly Top[]): readonly Ladder[] {
-    const planned = tops.map(top => top?.variant ?? "").join("\n");
-    return this.pipeline.stages.map((stage, s) => {
+    let planned = this.root;
+    for (const top of tops) planned = nextPrefix(planned, top?.variant ?? "");
+    const { stages } = this.pipeline;
+    return stages.map((stage, s) => {
       const top = tops[s];
       if (!top) return NONE;
-      const key = `${s}\n${top.batch}\n${planned}\n${top.variant}`;
-      const known = this.ladders.get(key);
+      const key = top.batch * stages.length + s;
+      const known = planned.ladders.get(key);
       if (known) return known;
       const ladder = this.buildLadder(stage, top, tops);
-      this.ladders.set(key, ladder);
+      planned.ladders.set(key, ladder);
       return ladder;
     });
   }
@@ -160,42 +175,55 @@ export class MixModel {
   }
 
   /** How the stages serve one rate, the rows of later ones by what serves the stages before them. */
-  private mixStages(tops: readonly Top[], ladders: readonly Ladder[], rateRps: number): readonly StageMix[] {
+  private splitStages(tops: readonly Top[], ladders: readonly Ladder[], rateRps: number): readonly RowSplit[] {
+    const { stages } = this.pipeline;
     const rows: number[] = [];
-    const mixes: StageMix[] = [];
-    for (const [s, stage] of this.pipeline.stages.entries()) {
+    const splits: RowSplit[] = [];
+    for (let s = 0; s < stages.length; s++) {
+      const stage = stages[s] as Stage;
       const upstream = this.upstream[s] ?? -1;
-      const own = (rows[upstream] ?? rateRps) * countRows(stage, mixes[upstream]);
+      const split = splits[upstream];
+      const perRow = split ? countRows(stage, ladders[upstream] ?? NONE, split) : fanOutOf(stage, null);
+      const own = (rows[upstream] ?? rateRps) * perRow;
       rows.push(own);
-      mixes.push(mixRungs(ladders[s] ?? NONE, tops[s]?.replicas ?? 0, own));
+      splits.push(splitBetween(ladders[s] ?? NONE, tops[s]?.replicas ?? 0, own));
     }
-    return mixes;
+    return splits;
   }
 }
 
-function listShares({ variants, shares }: StageMix): readonly VariantShare[] {
-  const some: VariantShare[] = [];
-  for (const [at, share] of shares.entries()) if (share > 0) some.push({ variant: variants[at] as string, share });
-  return some;
+function createPrefix(names: readonly string[]): Prefix {
+  return { names, next: new Map(), accuracy: null, ladders: new Map() };
 }
 
-function countRows(stage: Stage, upstream: StageMix | undefined): number {
-  if (!upstream) return fanOutOf(stage, null);
-  return upstream.shares.reduce(
-    (sum, share, at) => (share > 0 ? sum + share * fanOutOf(stage, upstream.variants[at] as string) : sum),
-    0,
-  );
+function nextPrefix({ names, next }: Prefix, variant: string): Prefix {
+  const known = next.get(variant);
+  if (known) return known;
+  const made = createPrefix([...names, variant]);
+  next.set(variant, made);
+  return made;
 }
 
-function mixRungs({ variants, rps }: Ladder, replicas: number, rowsRps: number): StageMix {
-  if (variants.length === 0) return ALL_SERVED;
+function listShares({ variants }: Ladder, split: RowSplit): readonly VariantShare[] {
+  return variants.flatMap((variant, rung) => {
+    const share = readShare(split, rung);
+    return share > 0 ? [{ variant, share }] : [];
+  });
+}
+
+/** Rows for each row of the stage before it, as a mean over what serves that. */
+function countRows(stage: Stage, { variants }: Ladder, { lighter, heavierShare }: RowSplit): number {
+  if (variants.length === 0) return 0;
+  const rows = fanOutOf(stage, variants[lighter] as string);
+  if (heavierShare === 0) return rows;
+  return (1 - heavierShare) * rows + heavierShare * fanOutOf(stage, variants[lighter - 1] as string);
+}
+
+function splitBetween({ rps }: Ladder, replicas: number, rowsRps: number): RowSplit {
+  if (rps.length === 0) return ALL_SERVED;
   // The planned variant serves none of the rows without a replica.
-  if (replicas <= 0) return { variants, ...splitRows([0], rowsRps) };
-  const { shares, served } = splitRows(
-    rps.map(one => replicas * one),
-    rowsRps,
-  );
-  return { variants, shares, served };
+  if (replicas <= 0) return { lighter: 0, heavierShare: 0, served: rowsRps > 0 ? 0 : 1 };
+  return splitRows(rps, replicas, rowsRps);
 }
 
 /** The rates whose quantiles are known at these levels, each with the share of the requests that come at it. */

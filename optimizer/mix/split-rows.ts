@@ -1,8 +1,10 @@
-/** The rows of a stage by the rungs that serve them. */
+/** The rows of a stage by the two rungs that serve them. */
 export interface RowSplit {
-  /** The share of each rung of the rows that are served, in their order. */
-  readonly shares: readonly number[];
-  /** The share of all rows that the rungs carry together. */
+  /** Index of the lighter one. */
+  readonly lighter: number;
+  /** The share of the rung before it of the rows that are served; it has the others. */
+  readonly heavierShare: number;
+  /** The share of all rows that they carry together. */
   readonly served: number;
 }
 
@@ -11,21 +13,23 @@ export interface RowSplit {
  * carries all rows, and the lightest where not even that does. Worked: of 40 rows a second, where a heavy rung carries 20 and a light one 80, a
  * third goes to the heavy one.
  *
- * @param carriedRps rows a second that all replicas carry by each rung alone, rising; at least one.
+ * @param rungRps rows a second that one replica carries by each rung alone, rising; at least one.
  */
-export function splitRows(carriedRps: readonly number[], rowsRps: number): RowSplit {
-  const shares = carriedRps.map(() => 0);
-  const at = carriedRps.findIndex(rps => rps >= rowsRps);
-  const lighter = at < 0 ? carriedRps.length - 1 : at;
-  const lighterRps = carriedRps[lighter] as number;
-  shares[lighter] = 1;
-  if (at < 0) return { shares, served: lighterRps / rowsRps };
-  if (at > 0) {
-    // By the time of a row: together they take all the time that there is.
-    const heavierMs = 1 / (carriedRps[at - 1] as number);
-    const share = (1 / rowsRps - 1 / lighterRps) / (heavierMs - 1 / lighterRps);
-    shares[at - 1] = share;
-    shares[at] = 1 - share;
-  }
-  return { shares, served: 1 };
+export function splitRows(rungRps: readonly number[], replicas: number, rowsRps: number): RowSplit {
+  const last = rungRps.length - 1;
+  let lighter = 0;
+  while (lighter < last && replicas * (rungRps[lighter] as number) < rowsRps) lighter++;
+  const lighterRps = replicas * (rungRps[lighter] as number);
+  if (lighterRps < rowsRps) return { lighter, heavierShare: 0, served: lighterRps / rowsRps };
+  if (lighter === 0) return { lighter, heavierShare: 0, served: 1 };
+  // By the time of a row: together they take all the time that there is.
+  const heavierMs = 1 / (replicas * (rungRps[lighter - 1] as number));
+  const heavierShare = (1 / rowsRps - 1 / lighterRps) / (heavierMs - 1 / lighterRps);
+  return { lighter, heavierShare, served: 1 };
+}
+
+/** The share of one rung of the rows that are served. */
+export function readShare({ lighter, heavierShare }: RowSplit, rung: number): number {
+  if (rung === lighter) return 1 - heavierShare;
+  return rung === lighter - 1 ? heavierShare : 0;
 }

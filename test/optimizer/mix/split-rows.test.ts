@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { splitRows } from "../../../optimizer/mix/split-rows.ts";
+import { readShare, splitRows } from "../../../optimizer/mix/split-rows.ts";
 
 describe("splitRows()", () => {
   it("gives all rows to the heaviest that carries them alone, and to the lightest what it carries of too many", () => {
-    assert.deepEqual(splitRows([20, 80], 20), { shares: [1, 0], served: 1 });
-    assert.deepEqual(splitRows([20, 80], 0), { shares: [1, 0], served: 1 });
-    assert.deepEqual(splitRows([20, 80], 80), { shares: [0, 1], served: 1 });
-    assert.deepEqual(splitRows([20, 80], 160), { shares: [0, 1], served: 0.5 });
+    const split = (rungRps: readonly number[], replicas: number, rowsRps: number) => {
+      const whole = splitRows(rungRps, replicas, rowsRps);
+      return { shares: rungRps.map((_, rung) => readShare(whole, rung)), served: whole.served };
+    };
+    assert.deepEqual(split([20, 80], 1, 20), { shares: [1, 0], served: 1 });
+    assert.deepEqual(split([20, 80], 1, 0), { shares: [1, 0], served: 1 });
+    assert.deepEqual(split([20, 80], 1, 80), { shares: [0, 1], served: 1 });
+    assert.deepEqual(split([20, 80], 1, 160), { shares: [0, 1], served: 0.5 });
+    assert.deepEqual(split([10, 40], 2, 160), { shares: [0, 1], served: 0.5 });
   });
 
   it("mixes the two next to the rate so that they use all their time", () => {
@@ -18,7 +23,9 @@ describe("splitRows()", () => {
         const carried = unsorted.toSorted((a, b) => a - b);
         const [least, most] = [carried[0]!, carried.at(-1)!];
         const rowsRps = least + place * (most - least);
-        const { shares, served } = splitRows(carried, rowsRps);
+        const split = splitRows(carried, 1, rowsRps);
+        const { served } = split;
+        const shares = carried.map((_, rung) => readShare(split, rung));
         assert.equal(served, 1);
         const busy = shares.reduce((sum, share, at) => sum + (share * rowsRps) / carried[at]!, 0);
         assert.ok(Math.abs(busy - 1) < 1e-6, `${busy} of the time`);
