@@ -37,13 +37,13 @@ interface WeighedRate {
   readonly weight: number;
 }
 
-/** What is known of the combinations of variants that begin with some: looked up so often that no list of names is joined for it. */
+/** The combinations of variants that begin with some: they are looked up so often that joining their names would take most of the time. */
 interface Prefix {
   readonly names: readonly string[];
   readonly next: Map<string, Prefix>;
-  /** Of a whole combination; null: not looked up yet. */
+  /** The accuracy of a whole combination; null: not looked up yet. */
   accuracy: number | null;
-  /** What serves where these are planned, by stage and batch size. */
+  /** The ladders where these are planned, by stage and batch size. */
   readonly ladders: Map<number, Ladder>;
 }
 
