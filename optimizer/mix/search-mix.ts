@@ -32,8 +32,10 @@ interface Candidate extends Pick<ValuedPlan, "value" | "isEnough"> {
 
 /** A plan that is not better by more is as good. */
 const LEAST_RISE = 1e-9;
-/** Pairs of changes in two stages are looked at where there are no more of them, about a tenth of a second for each time: not in larger problems, whose plans may be further from the best. */
+/** Of changes in two stages so many are looked at together, at most: in problems of many stages plans may be further from the best. */
 const MOST_PAIRS = 10_000;
+/** Changes in two stages are looked at together where they don't lose more than this by themselves: no worse plans were found so than by all pairs. */
+const MOST_LOSS = 0.03;
 /** Latencies are looked at for no more of the plans that are better, those that are worth most. */
 const MOST_LOOKS = 500;
 /** The search ends before that, as every step is better than the one before; it bounds what a mistake would take. */
@@ -116,23 +118,30 @@ class MixSearch {
 
   /** Values choices as if they were in time; null where they have more cores than there may be, or cost more than they may. */
   private toCandidate(choices: readonly Choice[]): Candidate | null {
-    const { stages, maxCores, maxCostPerHour, problem } = this.scope;
-    const { weights } = problem.pipeline.objective;
+    const { stages, maxCores, maxCostPerHour } = this.scope;
     let cores = 0;
     let costPerHour = 0;
-    let other = 0;
-    for (const [s, { variant, batch, replicas }] of choices.entries()) {
-      const { stage, currentVariant } = stages[s] as ScopeStage;
+    for (const [s, { variant, replicas }] of choices.entries()) {
       cores += replicas * variant.cores;
-      costPerHour += replicas * (stage.costPerHour ?? 0);
-      other += weights.batch * batch;
-      if (currentVariant !== null && currentVariant !== variant.name) other += weights.switch;
+      costPerHour += replicas * (stages[s]?.stage.costPerHour ?? 0);
     }
-    if (cores > maxCores + SLACK || costPerHour > maxCostPerHour + SLACK) return null;
+    return cores > maxCores + SLACK || costPerHour > maxCostPerHour + SLACK ? null : this.value(choices);
+  }
+
+  /** Values choices as if they were in time and there were cores for them. */
+  private value(choices: readonly Choice[]): Candidate {
+    const { stages, problem } = this.scope;
+    const { weights } = problem.pipeline.objective;
+    let costs = 0;
+    for (const [s, { variant, batch, replicas }] of choices.entries()) {
+      const current = stages[s]?.currentVariant ?? null;
+      costs += weights.cost * replicas * variant.cores + weights.batch * batch;
+      if (current !== null && current !== variant.name) costs += weights.switch;
+    }
     const mixed = this.model.measure(
       choices.map(({ variant, batch, replicas }) => ({ variant: variant.name, batch, replicas })),
     );
-    const value = valueAnswers(problem.pipeline.objective, mixed) - weights.cost * cores - other;
+    const value = valueAnswers(problem.pipeline.objective, mixed) - costs;
     return { choices, value, isEnough: isEnough(this.problem, mixed) };
   }
 
@@ -150,19 +159,30 @@ class MixSearch {
     );
   }
 
-  /** Those that differ in two stages, one of which may get the time or the cores that the other one gives. */
+  /**
+   * Those that differ in two stages, one of which may get the time or the cores that the other one gives. Two changes that lose much one by one are
+   * taken to lose it together.
+   */
   private listPairs(choices: readonly Choice[]): readonly (readonly Choice[])[] {
     const { stages } = this.scope;
-    const others = stages.map((stage, s) => listChoices(stage, choices[s] as Choice, false));
-    const counts = others.map(({ length }) => length);
-    const pairs =
-      (counts.reduce((sum, count) => sum + count, 0) ** 2 - counts.reduce((sum, count) => sum + count ** 2, 0)) / 2;
-    if (pairs > MOST_PAIRS) return [];
-    return stages.flatMap((_, f) =>
-      stages.flatMap((_, t) =>
-        t <= f ? [] : (others[f] ?? []).flatMap(one => (others[t] ?? []).map(two => choices.with(f, one).with(t, two))),
-      ),
+    const { value } = this.value(choices);
+    const others = stages.map((stage, s) =>
+      listChoices(stage, choices[s] as Choice, false)
+        .map(choice => ({ choice, gain: this.value(choices.with(s, choice)).value - value }))
+        .sort((some, other) => other.gain - some.gain),
     );
+    const pairs: (readonly Choice[])[] = [];
+    for (const [f, first] of others.entries())
+      for (const [t, second] of others.entries()) {
+        if (t <= f) continue;
+        for (const one of first)
+          for (const two of second) {
+            if (one.gain + two.gain < -MOST_LOSS) break;
+            if (pairs.length >= MOST_PAIRS) return pairs;
+            pairs.push(choices.with(f, one.choice).with(t, two.choice));
+          }
+      }
+    return pairs;
   }
 }
 
