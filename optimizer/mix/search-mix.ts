@@ -32,7 +32,7 @@ interface Candidate extends Pick<ValuedPlan, "value" | "isEnough"> {
 
 /** A plan that is not better by more is as good. */
 const LEAST_RISE = 1e-9;
-/** Of changes in two stages so many are looked at together, at most: in problems of many stages plans may be further from the best. */
+/** No more pairs of changes in two stages are looked at: in problems of many stages plans may be further from the best. */
 const MOST_PAIRS = 10_000;
 /** Changes in two stages are looked at together where they don't lose more than this by themselves: no worse plans were found so than by all pairs. */
 const MOST_LOSS = 0.03;
