@@ -35,12 +35,8 @@ export function sharePlannedRows(rungs: readonly PlannedRung[], rateRps: number,
   const heaviestFirst = hull.toReversed();
   const rungRps = heaviestFirst.map(({ rowMs }) => (UTILISATION * 1000) / rowMs);
   const split = splitRows(rungRps, 1, rateRps);
-  return rungs.map((_, at) =>
-    readShare(
-      split,
-      heaviestFirst.findIndex(point => point.at === at),
-    ),
-  );
+  const shares = new Map(heaviestFirst.map(({ at }, rung) => [at, readShare(split, rung)]));
+  return rungs.map((_, at) => shares.get(at) ?? 0);
 }
 
 /** The points of the upper concave hull, the lightest first. */

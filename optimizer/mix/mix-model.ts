@@ -37,8 +37,9 @@ interface WeighedRate {
   readonly weight: number;
 }
 
-/** The combinations of variants that begin with some: they are looked up so often that joining their names would take most of the time. */
+/** A node of the tree of all combinations of variants, stage by stage: going down it is quicker than looking up names that are joined. */
 interface Prefix {
+  /** The variants of the stages so far. */
   readonly names: readonly string[];
   readonly next: Map<string, Prefix>;
   /** The accuracy of a whole combination; null: not looked up yet. */

@@ -32,9 +32,9 @@ interface Candidate extends Pick<ValuedPlan, "value" | "isEnough"> {
 
 /** A plan that is not better by more is as good. */
 const LEAST_RISE = 1e-9;
-/** No more pairs of changes in two stages are looked at: in problems of many stages plans may be further from the best. */
-const MOST_PAIRS = 10_000;
-/** Changes in two stages are looked at together where they don't lose more than this by themselves: no worse plans were found so than by all pairs. */
+/** No more pairs of changes in two stages are looked at: of many stages each has only its best changes among them. */
+const MOST_PAIRS = 4000;
+/** Two changes are looked at together where they don't lose more than this by themselves, in times what accuracy is worth. */
 const MOST_LOSS = 0.03;
 /** Latencies are looked at for no more of the plans that are better, those that are worth most. */
 const MOST_LOOKS = 500;
@@ -164,25 +164,27 @@ class MixSearch {
    * taken to lose it together.
    */
   private listPairs(choices: readonly Choice[]): readonly (readonly Choice[])[] {
-    const { stages } = this.scope;
+    const { stages, problem } = this.scope;
+    const leastGain = -MOST_LOSS * problem.pipeline.objective.weights.accuracy;
+    const most = Math.floor(Math.sqrt((2 * MOST_PAIRS) / (stages.length * (stages.length - 1))));
     const { value } = this.value(choices);
-    const others = stages.map((stage, s) =>
+    const best = stages.map((stage, s) =>
       listChoices(stage, choices[s] as Choice, false)
         .map(choice => ({ choice, gain: this.value(choices.with(s, choice)).value - value }))
-        .sort((some, other) => other.gain - some.gain),
+        .sort((some, other) => other.gain - some.gain)
+        .slice(0, most),
     );
-    const pairs: (readonly Choice[])[] = [];
-    for (const [f, first] of others.entries())
-      for (const [t, second] of others.entries()) {
-        if (t <= f) continue;
-        for (const one of first)
-          for (const two of second) {
-            if (one.gain + two.gain < -MOST_LOSS) break;
-            if (pairs.length >= MOST_PAIRS) return pairs;
-            pairs.push(choices.with(f, one.choice).with(t, two.choice));
-          }
-      }
-    return pairs;
+    return best.flatMap((first, f) =>
+      best.flatMap((second, t) =>
+        t <= f
+          ? []
+          : first.flatMap(one =>
+              second
+                .filter(two => one.gain + two.gain >= leastGain)
+                .map(two => choices.with(f, one.choice).with(t, two.choice)),
+            ),
+      ),
+    );
   }
 }
 

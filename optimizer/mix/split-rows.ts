@@ -2,7 +2,7 @@
 export interface RowSplit {
   /** Index of the lighter one. */
   readonly lighter: number;
-  /** The share of the rung before it of the rows that are served; it has the others. */
+  /** The share of the rows that the next heavier one serves, of those that both do; the lighter one serves the others. */
   readonly heavierShare: number;
   /** The share of all rows that they carry together. */
   readonly served: number;

@@ -69,6 +69,10 @@ describe("expectValue()", () => {
     isNear(rare?.shares[1]?.share ?? 0, (0.03 * 77.6) / (0.97 * 19.4 + 0.03 * 77.6));
   });
 
+  it("serves nothing without a replica", () => {
+    isNear(expectAt(ONE, expectRate(10), ["heavy"], 0).served, 0);
+  });
+
   it("serves nothing heavier than the top", () => {
     isNear(expectAt(ONE, expectRate(1), ["light"]).effectiveAccuracy, 0.6);
   });
@@ -111,7 +115,7 @@ describe("expectValue()", () => {
   });
 
   it("has the accuracy of every combination by its share, and the rows of later stages by what serves before", () => {
-    const two: PipelineShape = {
+    const makeTwo = (heavy: number): PipelineShape => ({
       sloMs: 1000,
       method: "table",
       combinations: [
@@ -131,14 +135,17 @@ describe("expectValue()", () => {
             { name: "big", accuracy: 0.9, latencyMs: { 1: 20 } },
             { name: "small", accuracy: 0.6, latencyMs: { 1: 5 } },
           ],
-          fanOutByUpstreamVariant: { heavy: 4, light: 1 },
+          fanOutByUpstreamVariant: { heavy, light: 1 },
         },
       ],
-    };
-    const { effectiveAccuracy } = expectAt(two, expectRate(38.8), ["heavy", "big"]);
+    });
+    const { effectiveAccuracy } = expectAt(makeTwo(4), expectRate(38.8), ["heavy", "big"]);
     // A third of the requests makes four rows, the others one: 77.6 rows a second, of which two replicas carry 97 by `big`.
     isNear(effectiveAccuracy, 0.95 / 3 + (2 * 0.5) / 3);
-    const busier = expectAt(two, expectRate(58.2), ["heavy", "big"]);
+    // Of eight and one row it is 129.3 rows a second, two thirds of them by `big`.
+    const more = expectAt(makeTwo(8), expectRate(38.8), ["heavy", "big"]).effectiveAccuracy;
+    isNear(more, (2 * 0.95 + 0.7) / 9 + (2 * (2 * 0.5 + 0.45)) / 9);
+    const busier = expectAt(makeTwo(4), expectRate(58.2), ["heavy", "big"]);
     // 1/58.2 s a row: a ninth by `heavy`, so 58.2 · (4 / 9 + 8 / 9) = 77.6 rows.
     isNear(busier.effectiveAccuracy, 0.95 / 9 + (8 * 0.5) / 9);
   });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { searchAll } from "../../../bench/mix/search-all.ts";
+import type { Configuration } from "../../../domain/configuration.ts";
 import type { Likely } from "../../../domain/load.ts";
 import { configurationOf } from "../../../domain/plan.ts";
 import { seededRandom } from "../../../load/seeded-random.ts";
@@ -34,9 +35,12 @@ function createCase(seed: number): { readonly problem: Problem; readonly likely:
   return { problem: problemOf(pipeline, 2.5 * medianRps, { current }), likely: { ratesRps, peaksRps } };
 }
 
+function listStarts(problem: Problem): readonly Configuration[] {
+  return [problem.rateRps, problem.rateRps / 2.5].map(rateRps => configurationOf(optimize({ ...problem, rateRps })));
+}
+
 function search({ problem, likely }: ReturnType<typeof createCase>) {
-  const starts = [problem.rateRps, problem.rateRps / 2.5].map(rateRps => optimize({ ...problem, rateRps }));
-  return searchMix(problem, likely, starts.map(configurationOf));
+  return searchMix(problem, likely, listStarts(problem));
 }
 
 describe("searchMix()", () => {
@@ -58,6 +62,26 @@ describe("searchMix()", () => {
       `${exact} of ${lost.length}; ${lost.filter(value => value >= 1e-6).join(", ")}`,
     );
     assert.ok(Math.max(...lost) < 0.02, String(Math.max(...lost)));
+  });
+
+  it("finds the same plan in whatever unit the weights are", () => {
+    for (let seed = 0; seed < 60; seed++) {
+      const { problem, likely } = createCase(seed);
+      const starts = listStarts(problem);
+      const found = searchMix(problem, likely, starts);
+      const { accuracy, cost, batch, switch: change } = problem.pipeline.objective.weights;
+      for (const times of [0.01, 100]) {
+        const weights = {
+          accuracy: times * accuracy,
+          cost: times * cost,
+          batch: times * batch,
+          switch: times * change,
+        };
+        const other = searchMix({ ...problem, weights }, likely, starts);
+        const lost = (found?.value ?? 0) - (other?.value ?? 0) / times;
+        assert.ok(Math.abs(lost) < 1e-6, `seed ${seed}, ${times}: ${lost}`);
+      }
+    }
   });
 
   it("has a plan whose planned variants are in time at the rate that it tells", () => {
