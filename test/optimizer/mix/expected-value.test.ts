@@ -142,7 +142,7 @@ describe("expectValue()", () => {
     const { effectiveAccuracy } = expectAt(makeTwo(4), expectRate(38.8), ["heavy", "big"]);
     // A third of the requests makes four rows, the others one: 77.6 rows a second, of which two replicas carry 97 by `big`.
     isNear(effectiveAccuracy, 0.95 / 3 + (2 * 0.5) / 3);
-    // Of eight and one row it is 129.3 rows a second, two thirds of them by `big`.
+    // With eight rows and one they are 129.3 a second, two thirds of them by `big`.
     const more = expectAt(makeTwo(8), expectRate(38.8), ["heavy", "big"]).effectiveAccuracy;
     isNear(more, (2 * 0.95 + 0.7) / 9 + (2 * (2 * 0.5 + 0.45)) / 9);
     const busier = expectAt(makeTwo(4), expectRate(58.2), ["heavy", "big"]);
