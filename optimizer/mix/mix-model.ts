@@ -37,7 +37,7 @@ interface WeighedRate {
   readonly weight: number;
 }
 
-/** A node of the tree of all combinations of variants, stage by stage: going down it is quicker than looking up names that are joined. */
+/** A node of the tree of combinations of variants that were asked for, stage by stage: going down it is quicker than looking up names that are joined. */
 interface Prefix {
   /** The variants of the stages so far. */
   readonly names: readonly string[];
@@ -57,7 +57,7 @@ const ALL_SERVED: RowSplit = { lighter: 0, heavierShare: 0, served: 1 };
  * by the two rungs next to what its replicas carry; the combinations of all stages are as accurate as they were measured. What even the lightest
  * rungs don't carry is missed: it is expected over the quantiles of the highest second, as a mean over seconds hides short bursts.
  *
- * Made once for many plans of a problem, whose rungs it remembers.
+ * Made once for many plans of a problem, whose rungs and accuracies it remembers.
  */
 export class MixModel {
   private readonly pipeline: Pipeline;
@@ -133,6 +133,7 @@ export class MixModel {
       return prefix.accuracy;
     }
     const lighter = ladder.variants[split.lighter];
+    // A stage without a plan, or whose planned variant was not measured, has nothing that could be right.
     if (lighter === undefined) return 0;
     const sum = this.addAccuracies(ladders, splits, s + 1, nextPrefix(prefix, lighter));
     if (split.heavierShare === 0) return sum;

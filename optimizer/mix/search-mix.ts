@@ -32,10 +32,10 @@ interface Candidate extends Pick<ValuedPlan, "value" | "isEnough"> {
 
 /** A plan that is not better by more is as good. */
 const LEAST_RISE = 1e-9;
-/** No more pairs of changes in two stages are looked at: of many stages each has only its best changes among them. */
+/** No more pairs of changes in two stages are looked at: each stage has only its best changes among them. */
 const MOST_PAIRS = 4000;
-/** Two changes are looked at together where they don't lose more than this by themselves, in times what accuracy is worth. */
-const MOST_LOSS = 0.03;
+/** Two changes are looked at together where the sum of what each loses alone is no more than this share of what accuracy is worth. */
+const MOST_LOSS = 0.1;
 /** Latencies are looked at for no more of the plans that are better, those that are worth most. */
 const MOST_LOOKS = 500;
 /** The search ends before that, as every step is better than the one before; it bounds what a mistake would take. */
@@ -44,7 +44,7 @@ const MOST_STEPS = 500;
 /**
  * Searches for the plan that is worth most over the rates that may come, where replicas serve lighter variants batch by batch: planned variant, batch size
  * and replicas of every stage. From each start it goes to the best of all plans that differ in one stage, and where none is better to the best of
- * those that differ in two, as one stage may need the time or the cores that another one has, until none is better. How often that is the best of all plans is the figure
+ * those that differ in two and may be, as one stage may need the time or the cores that another one has, until none is better. How often that is the best of all plans is the figure
  * `mix.search.bestPercent` of the benchmarks. The planned variants must be in time at the highest rate, up to the problem's, that they carry by themselves;
  * beyond it the rule of the switchers keeps to the deadlines. Null: nothing near any start is in time.
  *
@@ -91,7 +91,7 @@ class MixSearch {
     let best = first && this.isInTime(first) ? first : { choices, value: Number.NEGATIVE_INFINITY, isEnough: false };
     for (let step = 0; step < MOST_STEPS; step++) {
       const next: Candidate | null =
-        this.findBest(this.listOthers(best.choices), best) ?? this.findBest(this.listPairs(best.choices), best);
+        this.findBest(this.listOthers(best.choices), best) ?? this.findBest(this.listPairs(best), best);
       if (!next) break;
       best = next;
     }
@@ -160,19 +160,22 @@ class MixSearch {
   }
 
   /**
-   * Those that differ in two stages, one of which may get the time or the cores that the other one gives. Two changes that lose much one by one are
-   * taken to lose it together.
+   * Those that differ in two stages, one of which may get the time or the cores that the other one gives. Two changes of which each loses much alone are taken
+   * to lose it together.
    */
-  private listPairs(choices: readonly Choice[]): readonly (readonly Choice[])[] {
+  private listPairs({ choices, value, isEnough: isEnoughNow }: Candidate): readonly (readonly Choice[])[] {
     const { stages, problem } = this.scope;
-    const leastGain = -MOST_LOSS * problem.pipeline.objective.weights.accuracy;
+    if (stages.length < 2) return [];
     const most = Math.floor(Math.sqrt((2 * MOST_PAIRS) / (stages.length * (stages.length - 1))));
-    const { value } = this.value(choices);
+    // A plan that is not enough yet, or not in time, may have to lose much to be.
+    const leastGain = isEnoughNow ? -MOST_LOSS * problem.pipeline.objective.weights.accuracy : Number.NEGATIVE_INFINITY;
     const best = stages.map((stage, s) =>
       listChoices(stage, choices[s] as Choice, false)
-        .map(choice => ({ choice, gain: this.value(choices.with(s, choice)).value - value }))
-        .sort((some, other) => other.gain - some.gain)
-        .slice(0, most),
+        .filter(choice => !isSame(choice, choices[s] as Choice))
+        .map(choice => this.value(choices.with(s, choice)))
+        .sort((some, other) => other.value - some.value)
+        .slice(0, most)
+        .map(other => ({ choice: other.choices[s] as Choice, gain: other.value - value })),
     );
     return best.flatMap((first, f) =>
       best.flatMap((second, t) =>
@@ -195,6 +198,10 @@ function listChoices(stage: ScopeStage, choice: Choice, mayJump: boolean): reado
   const counts = steps.flatMap(by => addReplicas(stage, choice, by)?.replicas ?? []);
   const tops = stage.variants.flatMap(variant => variant.batches.map(batch => ({ variant, batch })));
   return tops.flatMap(top => counts.map(replicas => ({ ...top, replicas })));
+}
+
+function isSame(some: Choice, other: Choice): boolean {
+  return some.variant === other.variant && some.batch === other.batch && some.replicas === other.replicas;
 }
 
 function addReplicas(

@@ -70,7 +70,9 @@ describe("expectValue()", () => {
   });
 
   it("serves nothing without a replica", () => {
-    isNear(expectAt(ONE, expectRate(10), ["heavy"], 0).served, 0);
+    const { served, stages } = expectAt(ONE, expectRate(10), ["heavy"], 0);
+    isNear(served, 0);
+    assert.deepEqual(stages, [{ stage: "a", shares: [{ variant: "heavy", share: 1 }] }]);
   });
 
   it("serves nothing heavier than the top", () => {

@@ -64,23 +64,26 @@ describe("searchMix()", () => {
     assert.ok(Math.max(...lost) < 0.02, String(Math.max(...lost)));
   });
 
-  it("finds the same plan in whatever unit the weights are", () => {
-    for (let seed = 0; seed < 60; seed++) {
-      const { problem, likely } = createCase(seed);
-      const starts = listStarts(problem);
-      const found = searchMix(problem, likely, starts);
-      const { accuracy, cost, batch, switch: change } = problem.pipeline.objective.weights;
-      for (const times of [0.01, 100]) {
-        const weights = {
-          accuracy: times * accuracy,
-          cost: times * cost,
-          batch: times * batch,
-          switch: times * change,
-        };
-        const other = searchMix({ ...problem, weights }, likely, starts);
-        const lost = (found?.value ?? 0) - (other?.value ?? 0) / times;
-        assert.ok(Math.abs(lost) < 1e-6, `seed ${seed}, ${times}: ${lost}`);
-      }
+  it("changes two stages at once that are right together alone, in whatever unit the weights are", () => {
+    const variants = [
+      { name: "new", accuracy: 0.9, latencyMs: { 1: 20 } },
+      { name: "old", accuracy: 0.9, latencyMs: { 1: 20 } },
+    ];
+    const stages = ["a", "b"].map(name => ({ name, variants }));
+    const combinations = [
+      { variants: { a: "new", b: "new" }, accuracy: 0.95 },
+      { variants: { a: "new", b: "old" }, accuracy: 0.76 },
+      { variants: { a: "old", b: "new" }, accuracy: 0.76 },
+      { variants: { a: "old", b: "old" }, accuracy: 0.8 },
+    ];
+    const likely = { ratesRps: Array.from({ length: 8 }, () => 1), peaksRps: Array.from({ length: 4 }, () => 1) };
+    const part = { variant: "old", batch: 1, replicas: 1, share: 1 };
+    for (const accuracy of [0.01, 1, 100]) {
+      const objective = { weights: { accuracy, cost: 0, batch: 0, switch: 0 } };
+      const problem = problemOf(pipelineOf({ stages, sloMs: 500, method: "table", combinations, objective }), 1);
+      const found = searchMix(problem, likely, [{ a: { parts: [part] }, b: { parts: [part] } }]);
+      const planned = found?.plan.stages.map(({ parts }) => parts[0]?.variant);
+      assert.deepEqual(planned, ["new", "new"], String(accuracy));
     }
   });
 
@@ -162,6 +165,38 @@ describe("searchMix()", () => {
     const start = { a: { parts: [{ variant: "slow", batch: 1, replicas: 1, share: 1 }] } };
     assert.equal(valuePlan(problem, start, likely), null);
     assert.equal(searchMix(problem, likely, [start])?.plan.stages[0]?.parts[0]?.variant, "quick");
+  });
+
+  it("changes two stages at once that are each too slow for the SLO", () => {
+    const variants = [
+      { name: "slow", accuracy: 0.9, latencyMs: { 1: 300 } },
+      { name: "quick", accuracy: 0.6, latencyMs: { 1: 20 } },
+    ];
+    const stages = ["a", "b"].map(name => ({ name, variants }));
+    const problem = problemOf(pipelineOf({ stages, sloMs: 250, method: "product" }), 1);
+    const likely = { ratesRps: Array.from({ length: 8 }, () => 1), peaksRps: Array.from({ length: 4 }, () => 1) };
+    const part = { variant: "slow", batch: 1, replicas: 1, share: 1 };
+    const found = searchMix(problem, likely, [{ a: { parts: [part] }, b: { parts: [part] } }]);
+    assert.deepEqual(
+      found?.plan.stages.map(({ parts }) => parts[0]?.variant),
+      ["quick", "quick"],
+    );
+  });
+
+  it("changes two stages at once where only both together are as accurate as the file asks for, whatever that costs", () => {
+    const variants = [
+      { name: "heavy", accuracy: 0.95, latencyMs: { 1: 100 } },
+      { name: "light", accuracy: 0.7, latencyMs: { 1: 25 } },
+    ];
+    const stages = ["a", "b"].map(name => ({ name, variants, replicas: { min: 1, max: 4 } }));
+    for (const accuracy of [0.1, 0]) {
+      const objective = { minAccuracy: 0.88, weights: { accuracy, cost: 0.02, batch: 0, switch: 0 } };
+      const problem = problemOf(pipelineOf({ stages, sloMs: 2000, method: "product", objective }), 12);
+      const likely = { ratesRps: Array.from({ length: 8 }, () => 12), peaksRps: Array.from({ length: 4 }, () => 12) };
+      const part = { variant: "heavy", batch: 1, replicas: 1, share: 1 };
+      const found = searchMix(problem, likely, [{ a: { parts: [part] }, b: { parts: [part] } }]);
+      assert.ok(found?.isEnough, String(accuracy));
+    }
   });
 
   it("has no plan where no stage may have a replica", () => {
