@@ -1,8 +1,10 @@
 import type { PipelineBoard } from "../control/board.ts";
 import { replicasOf } from "../domain/configuration.ts";
-import { configurationOf } from "../domain/plan.ts";
-import { isFeasible } from "../optimizer/evaluate.ts";
+import { configurationOf, type Plan } from "../domain/plan.ts";
+import { findCarried, isFeasible } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
+import type { Problem } from "../optimizer/problem.ts";
+import { scopeOf } from "../optimizer/scope.ts";
 import { problemOf, type Situation } from "./situation.ts";
 
 /**
@@ -29,7 +31,13 @@ export function brokenConstraint(situation: Situation, board: PipelineBoard): st
       return `${stage.stage}: ${replicas} replicas`;
   }
   // Service times are corrected from tick to tick: a plan is held against those that it was made with.
-  if (board.given !== null && !isFeasible(problem, configurationOf(plan)) && best())
-    return "the latency SLO or the utilisation";
+  if (board.given !== null && !isKept(problem, plan) && best()) return "the latency SLO or the utilisation";
   return null;
+}
+
+/** Whether a plan keeps the utilisation and the SLO: one for what is expected with its planned variants as far as they carry the load, and with lighter ones beyond. */
+function isKept(problem: Problem, plan: Plan): boolean {
+  if (!plan.reasons.includes("expected") || !plan.mix) return isFeasible(problem, configurationOf(plan));
+  const isCarried = findCarried(scopeOf(problem), configurationOf(plan)) !== null;
+  return isCarried && plan.mix.served >= problem.pipeline.slo.quantile;
 }

@@ -22,7 +22,7 @@ export interface Situation
   readonly recentRps: readonly (number | null)[];
 }
 
-/** The entry rate that is planned for where a tuning says its quantile; without one plans may be for less (`control/expected`). */
+/** The entry rate that is planned for where a tuning says its quantile; without one plans may be for what is expected up to it (`control/plans`). */
 export function plannedRps(forecast: Forecast, tuning: Tuning): number {
   return Math.max(demandRps(forecast, tuning), LEAST_RPS);
 }

@@ -104,9 +104,7 @@ export interface ControlState {
   readonly decisionId: string | null;
   /** What the plan was made of, so that a change of it is planned for at once. */
   readonly planInputs: string;
-  /** The rate that the plan's replicas are for; null: the plan's own. */
-  readonly plannedRps: number | null;
-  /** The demand that this rate was chosen from; null: it was the plan's own. */
+  /** The demand that the plan's replicas are for; null: the plan's own rate. */
   readonly demandRps: number | null;
   /** Of the hold window, oldest first: the newest, and those that were higher or lower than all after them. */
   readonly demands: readonly Demand[];
@@ -169,7 +167,6 @@ export function initialState(epoch: number): ControlState {
     planAtMs: null,
     decisionId: null,
     planInputs: "",
-    plannedRps: null,
     demandRps: null,
     demands: [],
     recommendations: [],

@@ -68,10 +68,19 @@ export function withDemand(
   ]);
 }
 
-/** Finds the highest of each rate among demands, quantile by quantile. */
+/**
+ * Finds the highest of each rate among demands, quantile by quantile. Quantiles of the rate below the median are those of the newest demand: replicas
+ * stay for what may come again, and serve the load as it is by heavier variants at once.
+ */
 export function findHighest(demands: readonly Demand[]): Rates {
-  return demands.map(readRates).reduce(raise, NO_RATES);
+  const highest = demands.map(readRates).reduce(raise, NO_RATES);
+  const newest = demands.at(-1);
+  if (!newest) return highest;
+  const { ratesRps } = readRates(newest);
+  return { ...highest, ratesRps: highest.ratesRps.map((rate, at) => (at < MEDIAN ? (ratesRps[at] ?? rate) : rate)) };
 }
+
+const MEDIAN = RATE_QUANTILES.indexOf(0.5);
 
 export type Rates = Required<Omit<Demand, "atMs">>;
 

@@ -1,30 +1,25 @@
-import { replicasOf, servedNames } from "../domain/configuration.ts";
+import { servedNames } from "../domain/configuration.ts";
 import { LEAST_RPS } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import { configurationOf, type Plan, type Reason, type StagePlan } from "../domain/plan.ts";
+import { configurationOf, type Reason } from "../domain/plan.ts";
 import { votesOf } from "../optimizer/composite.ts";
-import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
 import { type Given, type GivenTrial, givenOf } from "../optimizer/given.ts";
 import { expectMix, mixesVariants } from "../optimizer/mix/expected-value.ts";
-import { mayServeLighter } from "../optimizer/mix/rungs.ts";
-import { optimize } from "../optimizer/optimize.ts";
-import { POLICIES } from "../optimizer/policies.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
-import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
+import type { ControlState, Trial } from "./control-state.ts";
 import { findHighest, isFloored, withDemand } from "./demand.ts";
 import { excludeBelowFloors, excludedVariants, findQuarantined, groupByStage, keepPossiblePins } from "./excluded.ts";
-import { choosePlannedRate, findLikely } from "./expected/planned-rate.ts";
 import { isAttainmentTold } from "./feedback/attainment.ts";
-import { addReason, takeInPlace, withRise } from "./rise.ts";
+import { planDemand } from "./plans/plan-demand.ts";
+import { findLikely, planExpected } from "./plans/plan-expected.ts";
+import { addReason } from "./plans/rise.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 import { isTuned, withTunedPins } from "./tuning.ts";
 
 /** Ticks come a little early or late: the one that is this close to the end of an interval ends it. */
 const TICK_JITTER_MS = 250;
-/** They say how a plan was found, not what it has. */
-const OF_SEARCH: readonly Reason[] = ["optimal", "infeasible", "unproven"];
 
 /** The horizon that a forecast for this pipeline must have: the time to the next plan and until its replicas are ready. */
 export function planningHorizonMs(state: ControlState, pipeline: Pipeline): number {
@@ -46,103 +41,24 @@ export function planWhenDue(before: ControlState, input: TickInput, nowMs: numbe
   const { nowRps } = rates;
   if (!isDue(state, { rateRps: untuned.rateRps, nowRps }, planInputs, input, nowMs)) return state;
   const demanded = withTunedPins(untuned, input.tuning);
-  const problem = { ...demanded, rateRps: choosePlannedRate(demanded, rates, state.plannedRps, input.tuning) };
-  const recommendations = withRecommendation(state.recommendations, problem, nowMs);
-  const best = optimize({ ...problem, recommended: mostOf(recommendations) });
-  const stay = planSameVariants(problem, best);
-  if (stay && !stay.feasible && isExcursion(problem, best, scaleTo(problem, demanded, demands)))
-    return { ...state, recommendations, planReasons: addReason(planReasons, "held_excursion") };
-  // A load that does not rise goes on to no more than the demand, which is what was chosen from.
-  const risenRps = rates.risenRps > demanded.rateRps ? rates.risenRps : 0;
-  const ahead = withRise(problem, chooseHeld(best, stay), risenRps);
-  const plan = hasFallen(problem, nowRps) ? planFallen(problem, ahead, Math.max(nowRps, LEAST_RPS)) : ahead;
+  const expected = planExpected(demanded, rates, input.tuning);
+  const { plan, recommendations } = expected
+    ? { plan: expected, recommendations: [] }
+    : planDemand(state, demanded, rates, nowMs);
+  if (!plan) return { ...state, recommendations, planReasons: addReason(planReasons, "held_excursion") };
   const decisions = state.decisions + 1;
   return {
     ...state,
     // Replicas may go lighter than what is pinned for planning alone.
-    plan: mixesVariants(problem) ? { ...plan, mix: expectMix(untuned, plan, findLikely(rates)) } : plan,
+    plan: !expected && mixesVariants(demanded) ? { ...plan, mix: expectMix(untuned, plan, findLikely(rates)) } : plan,
     planReasons: [...new Set([...plan.reasons, ...reasonsOf(demanded, state, input, nowMs)])],
     planAtMs: nowMs,
     decisionId: `d-${input.epoch}-${decisions}`,
     planInputs,
-    plannedRps: problem.rateRps,
     demandRps: demanded.rateRps,
     decisions,
     recommendations,
   };
-}
-
-/** The best plan or, where that gains too little, the best one with the variants that serve now. */
-function chooseHeld(best: Plan, stay: Plan | null): Plan {
-  const isWorthIt = !stay?.feasible || best.objective - stay.objective >= SETTINGS.leastGain;
-  return isWorthIt ? best : takeInPlace(best, stay, "held_gain");
-}
-
-/** The best plan with the variants that serve now; null where that is the best one anyway, or an HPA decides. */
-function planSameVariants(problem: Problem, best: Plan): Plan | null {
-  const { current, pipeline, pins } = problem;
-  if (!current || POLICIES[pipeline.objective.policy].replicas === "hpa") return null;
-  const variants = Object.entries(servedNames(current));
-  const goal = servedNames(configurationOf(best));
-  if (variants.every(([stage, variant]) => goal[stage] === variant)) return null;
-  const same = variants.map(([stage, variant]) => ({ stage, variant, batch: null, replicas: null }));
-  return optimize({ ...problem, pins: [...pins, ...same] });
-}
-
-/** The demands of the hold window, as far as plans are for them. */
-function scaleTo(problem: Problem, demanded: Problem, demands: readonly Demand[]): readonly number[] {
-  return demands.map(({ rateRps }) => (demanded.rateRps > 0 ? (rateRps * problem.rateRps) / demanded.rateRps : 0));
-}
-
-/**
- * Whether the demand is higher for a moment alone, which the current configuration lives through: it holds at what was asked for all the time, and
- * at what is asked for now it has capacity left and answers no fewer requests right and in time than lighter variants would. They would stay for
- * an interval, and take the heavier ones from replicas that go lighter by themselves where they must.
- */
-function isExcursion(problem: Problem, best: Plan, rates: readonly number[]): boolean {
-  const { current, pipeline } = problem;
-  if (!current || !isFeasible({ ...problem, rateRps: Math.min(...rates) }, current)) return false;
-  const relaxed = {
-    ...pipeline,
-    slo: { ...pipeline.slo, quantile: 0.5 },
-    objective: {
-      ...pipeline.objective,
-      utilisation: Math.max(pipeline.objective.utilisation, SETTINGS.overrunUtilisation),
-    },
-  };
-  const now = evaluate({ ...problem, pipeline: relaxed, rateRps: rates.at(-1) ?? 0 }, current);
-  return now.feasible && now.effectiveAccuracy >= best.effectiveAccuracy;
-}
-
-/** Whether the load is well below what is planned for, and replicas may serve lighter variants where it rises. An HPA looks at the load alone. */
-function hasFallen({ pipeline, rateRps }: Problem, nowRps: number): boolean {
-  const isFree = mayServeLighter(pipeline) && POLICIES[pipeline.objective.policy].replicas !== "hpa";
-  return isFree && nowRps * SETTINGS.surgeFactor < rateRps;
-}
-
-/**
- * The plan for a load that has fallen: replicas stay for what may come, as they take time to start, and variants are for the load as it is, as
- * they change at once, and lighter ones serve what comes before that.
- */
-function planFallen(problem: Problem, ahead: Plan, rateRps: number): Plan {
-  const least = optimize({ ...problem, rateRps });
-  const now = { ...problem, rateRps, bounds: requireReplicas(ahead, problem) };
-  const best = optimize({ ...now, runnerUp: false });
-  const chosen = chooseHeld(best, planSameVariants(now, best));
-  if (!chosen.feasible) return ahead;
-  const isRaised = chosen.stages.some((stage, at) => replicasOf(stage) > replicasOf(least.stages[at] as StagePlan));
-  const plan = isRaised ? takeInPlace(least, chosen, "ahead") : chosen;
-  const reasons = ahead.reasons.filter(reason => !OF_SEARCH.includes(reason));
-  return { ...plan, reasons: [...new Set([...plan.reasons, ...reasons])] };
-}
-
-/** The bounds of a problem with the replicas of a plan as the least. */
-function requireReplicas(plan: Plan, { bounds }: Problem): Problem["bounds"] {
-  const planned = plan.stages.map(stage => {
-    const { min, max } = bounds[stage.stage] ?? { min: 0, max: Number.POSITIVE_INFINITY };
-    return [stage.stage, { min: Math.min(max, Math.max(min, replicasOf(stage))), max }] as const;
-  });
-  return Object.fromEntries(planned);
 }
 
 /** What a plan that is made now is made with. */
@@ -152,9 +68,8 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
   const { tuning } = input;
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
   const { plan, planReasons, demands } = state;
-  const plannedRps = state.plannedRps ?? plan?.rateRps ?? 0;
   const rates = findHighest(demands);
-  const risenRps = planReasons.includes("rising") ? rates.risenRps : plannedRps;
+  const risenRps = planReasons.includes("rising") ? rates.risenRps : (state.demandRps ?? 0);
   return {
     ...givenOf(problem),
     ...(state.missing.length > 0 && { notInstalled: groupByStage(state.missing) }),
@@ -163,7 +78,6 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
     ...(Object.keys(state.rowFactors).length > 0 && { rowFactors: state.rowFactors }),
     ...(state.trial && { trial: trialGiven(state.trial) }),
     ...(plan && risenRps > plan.rateRps && { risenRps }),
-    ...(plan && plannedRps < problem.rateRps && { demandRps: problem.rateRps }),
     ...(plan?.mix && { likely: findLikely(rates) }),
     ...(isAttainmentTold(state) && { attainmentFactor: state.attainmentFactor }),
   };
@@ -171,26 +85,6 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
 
 function trialGiven({ configuration, untilMs, plannedAccuracy, accuracy, mostAccuracy }: Trial): GivenTrial {
   return { variants: servedNames(configuration), untilMs, plannedAccuracy, accuracy, mostAccuracy };
-}
-
-/** What an HPA would remember: its own recommendations of the stabilisation window, not what came of them. */
-function withRecommendation(
-  before: readonly Recommendation[],
-  problem: Problem,
-  nowMs: number,
-): readonly Recommendation[] {
-  if (POLICIES[problem.pipeline.objective.policy].replicas !== "hpa") return [];
-  const { stages } = optimize(problem);
-  const replicas = Object.fromEntries(stages.map(stage => [stage.stage, replicasOf(stage)]));
-  const recent = before.filter(({ atMs }) => atMs <= nowMs && nowMs - atMs < SETTINGS.hpaStabilisationMs);
-  return [...recent, { atMs: nowMs, replicas }];
-}
-
-function mostOf(recommendations: readonly Recommendation[]): Readonly<Record<string, number>> {
-  const most: Record<string, number> = {};
-  for (const { replicas } of recommendations)
-    for (const [stage, count] of Object.entries(replicas)) most[stage] = Math.max(most[stage] ?? 0, count);
-  return most;
 }
 
 /** Before anything is known of a load it counts as just arrived: a pipeline is idle only when it was seen without arrivals. */
@@ -252,9 +146,9 @@ function effectiveBounds(state: ControlState, input: TickInput, nowMs: number): 
   return bounds;
 }
 
-/** A plan is chosen from one demand and, where the load has fallen, has variants for a lower rate: what outgrows either is planned for. */
+/** A plan is for one demand and, where the load has fallen, has variants for a lower rate: what outgrows either is planned for. */
 function isDue(
-  { plan, planAtMs, demandRps, plannedRps, planInputs }: ControlState,
+  { plan, planAtMs, demandRps, planInputs }: ControlState,
   { rateRps, nowRps }: { readonly rateRps: number; readonly nowRps: number },
   inputs: string,
   input: TickInput,
@@ -263,7 +157,7 @@ function isDue(
   if (!plan || planAtMs === null || nowMs < planAtMs || inputs !== planInputs) return true;
   if (nowMs >= nextPlanMs(planAtMs, input) - TICK_JITTER_MS) return true;
   const outgrows = (newRps: number, knownRps: number): boolean => newRps > knownRps * SETTINGS.surgeFactor + LEAST_RPS;
-  return outgrows(rateRps, demandRps ?? plannedRps ?? plan.rateRps) || outgrows(nowRps, plan.rateRps);
+  return outgrows(rateRps, demandRps ?? plan.rateRps) || outgrows(nowRps, plan.rateRps);
 }
 
 /** When the interval is over that a plan was made in or, where it was made right before the end of one, the next. */

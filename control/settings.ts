@@ -6,6 +6,8 @@ export const SETTINGS = {
   surgeFactor: 1.1,
   /** Variants stay where others gain less than this by the objective, beside what their switches cost: estimates of accuracy vary by as much. */
   leastGain: 0.002,
+  /** Batches and replicas with the same variants change where that gains this, as they cost hardly anything to change. */
+  leastSizeGain: 0.0005,
   /** The current variants are left at once only where the demand takes more of their capacity than this. */
   overrunUtilisation: 0.95,
   /** Capacities that differ by less than this share are equal. */

@@ -43,6 +43,11 @@ export function quantileIndex({ forecastQuantile }: Tuning): number {
   return index < 0 ? SETTINGS.forecastQuantile : index;
 }
 
+/** Whether plans are for a quantile of a tuning in the place of what is expected. */
+export function isQuantileTuned({ forecastQuantile }: Tuning): boolean {
+  return (QUANTILES as readonly (number | null)[]).includes(forecastQuantile);
+}
+
 /**
  * The problem with a tuning's pins, if a plan with them meets every constraint; else as it is. A tuning can make a plan worse by the objective,
  * never break a constraint that it keeps.

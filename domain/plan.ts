@@ -4,6 +4,8 @@ import { type Configuration, mainPart, type StageConfiguration } from "./configu
 export const REASONS = [
   /** The best configuration for the forecast. */
   "optimal",
+  /** The best configuration that was found over the rates that may come, by what its replicas serve of each. */
+  "expected",
   /** No configuration meets every constraint; this is the least bad one and it sheds load. */
   "infeasible",
   /** The search ended before it was proven that no configuration is better. */
@@ -92,7 +94,7 @@ export interface PlannedMix {
 export interface Plan {
   /** False: no configuration meets every constraint, and this is the least bad one. */
   readonly feasible: boolean;
-  /** Entry rate that it was made for. */
+  /** Entry rate that it was made for; of a plan for what is expected the highest that counts as likely, most of which lighter variants may serve. */
   readonly rateRps: number;
   readonly stages: readonly StagePlan[];
   /** Share of answered items that are right at the end, 0 to 1. */

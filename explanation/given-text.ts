@@ -45,11 +45,6 @@ export function givenText(given: Given | null): { readonly heading: string; read
       : [
           `more replicas, as far as there may be, for the ${number(given.risenRps)} rps that may come; prices are without them`,
         ]),
-    ...(given.demandRps === undefined
-      ? []
-      : [
-          `fewer replicas than for the ${number(given.demandRps)} rps that may come: lighter variants serve what is above`,
-        ]),
     ...(given.attainmentFactor === undefined
       ? []
       : [`${number(given.attainmentFactor)} times the load, as fewer requests were answered in time than plans said`]),

@@ -2,6 +2,8 @@ import type { Binding, Reason } from "../domain/plan.ts";
 
 export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   optimal: "the best configuration for this load",
+  expected:
+    "the best configuration that was found for the loads that may come: lighter variants serve what the planned ones don't carry",
   infeasible: "no configuration meets every constraint: this is the least bad one",
   unproven: "the search ended before it was proven that there is no better configuration",
   held_gain: "the current variants stay: others would gain too little",

@@ -4,7 +4,8 @@ import type { Objective } from "../domain/pipeline-schema.ts";
 import { configurationOf, type Plan, type PlannedMix, type StagePlan } from "../domain/plan.ts";
 import type { TimeLimit } from "./effort.ts";
 import { evaluate } from "./evaluate.ts";
-import { expectMix, expectRate, mixesVariants } from "./mix/expected-value.ts";
+import { expectMix, expectRate, mixesVariants, planForExpected } from "./mix/expected-value.ts";
+import { valuePlan } from "./mix/search-mix.ts";
 import { optimize } from "./optimize.ts";
 import type { Problem } from "./problem.ts";
 
@@ -56,7 +57,7 @@ export interface MixAtRate extends PlannedMix {
  * Why a plan is as it is: what a little more or less of each thing would cost, and what has changed and for what.
  *
  * @param limit of each plan that is made for it.
- * @param likely the rates that may come; null: they are not known.
+ * @param likely the rates that may come; null: they are not known. With them a plan for what is expected has the price of a replica alone.
  */
 export function explain(
   problem: Problem,
@@ -65,19 +66,32 @@ export function explain(
   likely: Likely | null = null,
 ): Explanation {
   const { current } = problem;
-  const best = bestOf(problem, plan, limit);
+  const isExpected = likely !== null && plan.reasons.includes("expected");
   return {
     prices: [
-      ...accuracyPrice(problem, plan, best, limit),
-      ...sloPrice(problem, plan, best, limit),
-      ...loadPrice(problem, best, limit),
-      ...coresPrice(problem, best, limit),
+      ...(isExpected ? [] : listPricesAtRate(problem, plan, limit)),
       ...(likely ? replicaPrice(problem, plan, likely) : []),
     ],
     changes: current ? changesOf(current, plan) : [],
-    current: current && evaluate(problem, current),
+    current: current && ((isExpected && expectPlan(problem, current, likely)) || evaluate(problem, current)),
     atMore: listMixesAtMore(problem, plan),
   };
+}
+
+/** Plans for what is expected are not for their rate alone, so that other plans for it say nothing of what a step would cost them. */
+function listPricesAtRate(problem: Problem, plan: Plan, limit: TimeLimit | null): readonly Price[] {
+  const best = bestOf(problem, plan, limit);
+  return [
+    ...accuracyPrice(problem, plan, best, limit),
+    ...sloPrice(problem, plan, best, limit),
+    ...loadPrice(problem, best, limit),
+    ...coresPrice(problem, best, limit),
+  ];
+}
+
+function expectPlan(problem: Problem, configuration: Configuration, likely: Likely): Plan | null {
+  const valued = valuePlan(problem, configuration, likely);
+  return valued && planForExpected(problem, valued.plan, valued.mix);
 }
 
 function listMixesAtMore(problem: Problem, plan: Plan): readonly MixAtRate[] {

@@ -32,8 +32,6 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly trial?: GivenTrial;
   /** The rate that it has replicas for, beyond the one that it was made for; missing: it has none for more. */
   readonly risenRps?: number;
-  /** The rate that may come, which was more than what it was made for; missing: it was made for that. */
-  readonly demandRps?: number;
   /** The rates that may come, as they were known when it was made; missing: they don't matter to it, or were not recorded. */
   readonly likely?: Likely;
   /** Its rate is so many times the load, as fewer requests were answered in time than plans said; missing: once. */
@@ -66,7 +64,6 @@ export function problemGiven(
     weights,
     rowFactors = {},
     risenRps: _risen,
-    demandRps: _demand,
     likely: _likely,
     attainmentFactor: _attainment,
     trial: _trial,

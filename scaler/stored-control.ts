@@ -105,7 +105,6 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   planAtMs: time.nullable(),
   decisionId: word.nullable(),
   planInputs: z.string().max(1e6),
-  plannedRps: rate.nullable().default(null),
   demandRps: rate.nullable().default(null),
   demands: z
     .array(

@@ -53,7 +53,6 @@ export const givenSchema: z.ZodType<Given> = z.object({
     })
     .exactOptional(),
   risenRps: z.number().min(0).exactOptional(),
-  demandRps: z.number().min(0).exactOptional(),
   likely: z
     .object({ ratesRps: z.array(rate).length(RATE_QUANTILES.length), peaksRps: z.array(rate).length(QUANTILES.length) })
     .exactOptional(),

@@ -56,10 +56,10 @@ function isFedBack({ pipeline }: TickInput): boolean {
 }
 
 /** Whether the plan says that requests are in time now: it meets every constraint, is for this load, and its replicas are there. */
-function isAsPlanned({ plan, plannedRps, actuations, trial }: ControlState, input: TickInput): boolean {
+function isAsPlanned({ plan, demandRps, actuations, trial }: ControlState, input: TickInput): boolean {
   const { forecast, mode, pipeline } = input;
   if (!plan?.feasible || !forecast || trial || mode === "shadow") return false;
-  if (forecast.reactiveRps > Math.max(plan.rateRps, plannedRps ?? 0)) return false;
+  if (forecast.reactiveRps > Math.max(plan.rateRps, demandRps ?? 0)) return false;
   return !pipeline.stages.some(stage => isMissing({ actuations }, input, stage));
 }
 
@@ -75,7 +75,7 @@ export function isAttainmentTold({ attainmentFactor }: Pick<ControlState, "attai
 
 /** Explains why requests are late, as far as it is known, and what is done about it or is to be done; null before the first plan. */
 export function explainMissed(state: ControlState, input: TickInput): Missed | null {
-  const { plan, plannedRps, attainmentFactor } = state;
+  const { plan, demandRps, attainmentFactor } = state;
   const { forecast, pipeline } = input;
   if (!plan) return null;
   if (!plan.feasible) return NOT_FEASIBLE;
@@ -85,7 +85,7 @@ export function explainMissed(state: ControlState, input: TickInput): Missed | n
       cause: "ReplicasMissing",
       advice: `not all replicas of ${missing.join(", ")} that were asked for are ready`,
     };
-  const mostRps = Math.max(plan.rateRps, plannedRps ?? 0);
+  const mostRps = Math.max(plan.rateRps, demandRps ?? 0);
   if (forecast && forecast.reactiveRps > SETTINGS.surgeFactor * mostRps)
     return {
       cause: "LoadAbovePlan",

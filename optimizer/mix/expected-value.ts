@@ -69,6 +69,22 @@ export function expectMix(problem: Problem, plan: Plan, likely: Likely, loneUtil
   };
 }
 
+/** A plan for the problem's rate, as right and as much in time as it is expected to be over the rates that may come. */
+export function planForExpected(problem: Problem, plan: Plan, { value, ...mix }: Expected): Plan {
+  return {
+    ...plan,
+    rateRps: problem.rateRps,
+    accuracy: mix.accuracy,
+    isAccuracyKnown: mix.isAccuracyKnown,
+    effectiveAccuracy: mix.accuracy * mix.served,
+    objective: value,
+    optimal: false,
+    gap: Math.max(0, scopeOf(problem).problem.pipeline.objective.weights.accuracy - value),
+    runnerUp: null,
+    mix,
+  };
+}
+
 /** Reads the planned variant that all replicas of a stage have. */
 export function readTop(stage: StageConfiguration | undefined): Top {
   const main = stage && mainPart(stage);

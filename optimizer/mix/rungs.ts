@@ -43,8 +43,9 @@ export function mayServeLighter(pipeline: Pipeline): boolean {
   return hasLadder(pipeline) && !pipeline.serving.shadow;
 }
 
+/** A pod that has the cores of its planned variant alone has none for the batches of another one. */
 function hasLadder({ serving, objective }: Pipeline): boolean {
-  return serving.rule === "ladder" && POLICIES[objective.policy].ladder;
+  return serving.rule === "ladder" && POLICIES[objective.policy].ladder && objective.podShape === "stage";
 }
 
 /** The planned variant, and no other. */

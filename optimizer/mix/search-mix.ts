@@ -1,17 +1,19 @@
 import type { Configuration } from "../../domain/configuration.ts";
 import type { Likely } from "../../domain/load.ts";
-import type { Plan } from "../../domain/plan.ts";
+import type { Binding, Plan } from "../../domain/plan.ts";
 import { evaluate, findCarried } from "../evaluate.ts";
 import type { Problem } from "../problem.ts";
 import { type Scope, type ScopeStage, scopeOf } from "../scope.ts";
 import type { ScopeVariant } from "../scope-variant.ts";
 import { SLACK } from "../totals.ts";
-import { expectValue, readTop, valueAnswers } from "./expected-value.ts";
+import { type Expected, expectValue, readTop, valueAnswers } from "./expected-value.ts";
 import { MixModel } from "./mix-model.ts";
 
 /** A plan over the rates that may come. */
 export interface ValuedPlan {
+  /** At the rate that its planned variants carry by themselves. */
   readonly plan: Plan;
+  readonly mix: Expected;
   /** See expectValue(). */
   readonly value: number;
   /** Whether it is expected to serve what the SLO asks for, as accurately as the file asks for. */
@@ -52,13 +54,7 @@ const MOST_STEPS = 500;
  * @param starts configurations to begin with; one that leaves a stage out is not used.
  */
 export function searchMix(problem: Problem, likely: Likely, starts: readonly Configuration[]): ValuedPlan | null {
-  const search = new MixSearch(problem, likely);
-  let best: Candidate | null = null;
-  for (const start of starts) {
-    const found = search.climb(start);
-    if (found && (!best || isBetter(found, best))) best = found;
-  }
-  return best && valuePlan(problem, search.toConfiguration(best), likely);
+  return new MixSearch(problem, likely).search(starts);
 }
 
 /** The worth of a configuration; null where its planned variants are not in time at what they carry, or it breaks a rule. */
@@ -68,37 +64,87 @@ export function valuePlan(problem: Problem, configuration: Configuration, likely
   const plan = evaluate({ ...problem, rateRps }, configuration);
   if (!plan.feasible) return null;
   const mix = expectValue(problem, plan, likely);
-  return { plan, value: mix.value, isEnough: isEnough(problem, mix) };
+  return { plan, mix, value: mix.value, isEnough: isEnough(problem, mix) };
 }
 
-class MixSearch {
+/** See searchMix(). */
+export class MixSearch {
   private readonly scope: Scope;
   private readonly model: MixModel;
   private readonly inTime = new Map<string, boolean>();
   private readonly problem: Problem;
+  private readonly likely: Likely;
 
   constructor(problem: Problem, likely: Likely) {
     this.problem = problem;
+    this.likely = likely;
     this.scope = scopeOf(problem);
     this.model = new MixModel(problem, likely, this.scope.problem.pipeline.objective.utilisation);
   }
 
-  climb(start: Configuration): Candidate | null {
-    const choices = this.scope.stages.flatMap(stage => readChoice(stage, start) ?? []);
-    if (choices.length < this.scope.stages.length) return null;
+  /** @param only by stage the one variant that may be planned; null: any may. */
+  search(starts: readonly Configuration[], only: Readonly<Record<string, string>> | null = null): ValuedPlan | null {
+    const stages = this.scope.stages.map(stage => (only ? keepVariant(stage, only[stage.stage.name]) : stage));
+    let best: Candidate | null = null;
+    for (const start of starts) {
+      const found = this.climb(stages, start);
+      if (found && (!best || isBetter(found, best))) best = found;
+    }
+    return best && this.value(this.toConfiguration(best));
+  }
+
+  /** See valuePlan(). */
+  value(configuration: Configuration): ValuedPlan | null {
+    return valuePlan(this.problem, configuration, this.likely);
+  }
+
+  /** Finds the limit that the best of all plans breaks which differ in one stage and are worth more. */
+  findBinding(configuration: Configuration): Binding {
+    const choices = this.scope.stages.flatMap(stage => readChoice(stage, configuration) ?? []);
+    if (choices.length < this.scope.stages.length) return "none";
+    const known = this.toValued(choices);
+    const others = this.scope.stages.flatMap((stage, s) => {
+      const choice = choices[s] as Choice;
+      const more = { ...choice, replicas: choice.replicas + 1 };
+      const listed = listChoices(stage, choice, true);
+      return [...listed, ...(stage.pinnedReplicas === null ? [more] : [])].map(other => choices.with(s, other));
+    });
+    const better = others.map(other => this.toValued(other)).filter(other => other.value > known.value + LEAST_RISE);
+    better.sort((some, other) => other.value - some.value);
+    for (const other of better.slice(0, MOST_LOOKS)) {
+      const broken = this.findBroken(other);
+      if (broken !== "none") return broken;
+    }
+    return "none";
+  }
+
+  private climb(stages: readonly ScopeStage[], start: Configuration): Candidate | null {
+    const choices = stages.flatMap(stage => readChoice(stage, start) ?? []);
+    if (choices.length < stages.length) return null;
     const first = this.toCandidate(choices);
     // From a start that is not in time it goes to the best one beside it that is.
     let best = first && this.isInTime(first) ? first : { choices, value: Number.NEGATIVE_INFINITY, isEnough: false };
     for (let step = 0; step < MOST_STEPS; step++) {
       const next: Candidate | null =
-        this.findBest(this.listOthers(best.choices), best) ?? this.findBest(this.listPairs(best), best);
+        this.findBest(listOthers(stages, best.choices), best) ?? this.findBest(this.listPairs(stages, best), best);
       if (!next) break;
       best = next;
     }
     return best.value > Number.NEGATIVE_INFINITY ? best : null;
   }
 
-  toConfiguration({ choices }: Pick<Candidate, "choices">): Configuration {
+  private findBroken(candidate: Candidate): Binding {
+    const { stages, maxCores, maxCostPerHour } = this.scope;
+    const { cores, costPerHour } = this.sumUp(candidate.choices);
+    if (candidate.choices.some(({ replicas }, s) => replicas > (stages[s] as ScopeStage).maxReplicas))
+      return "maxReplicas";
+    if (cores > maxCores + SLACK) return "cores";
+    if (costPerHour > maxCostPerHour + SLACK) return "cost";
+    if (!candidate.isEnough) return "minAccuracy";
+    return this.isInTime(candidate) ? "none" : "slo";
+  }
+
+  private toConfiguration({ choices }: Pick<Candidate, "choices">): Configuration {
     const named = choices.map(({ variant, batch, replicas }, s) => {
       const name = this.scope.stages[s]?.stage.name ?? "";
       return [name, { parts: [{ variant: variant.name, batch, replicas, share: 1 }] }] as const;
@@ -118,18 +164,23 @@ class MixSearch {
 
   /** Values choices as if they were in time; null where they have more cores than there may be, or cost more than they may. */
   private toCandidate(choices: readonly Choice[]): Candidate | null {
-    const { stages, maxCores, maxCostPerHour } = this.scope;
+    const { maxCores, maxCostPerHour } = this.scope;
+    const { cores, costPerHour } = this.sumUp(choices);
+    return cores > maxCores + SLACK || costPerHour > maxCostPerHour + SLACK ? null : this.toValued(choices);
+  }
+
+  private sumUp(choices: readonly Choice[]): { readonly cores: number; readonly costPerHour: number } {
     let cores = 0;
     let costPerHour = 0;
     for (const [s, { variant, replicas }] of choices.entries()) {
       cores += replicas * variant.cores;
-      costPerHour += replicas * (stages[s]?.stage.costPerHour ?? 0);
+      costPerHour += replicas * (this.scope.stages[s]?.stage.costPerHour ?? 0);
     }
-    return cores > maxCores + SLACK || costPerHour > maxCostPerHour + SLACK ? null : this.value(choices);
+    return { cores, costPerHour };
   }
 
   /** Values choices as if they were in time and there were cores for them. */
-  private value(choices: readonly Choice[]): Candidate {
+  private toValued(choices: readonly Choice[]): Candidate {
     const { stages, problem } = this.scope;
     const { weights } = problem.pipeline.objective;
     let costs = 0;
@@ -152,19 +203,15 @@ class MixSearch {
     return known;
   }
 
-  /** Those that differ in one stage. */
-  private listOthers(choices: readonly Choice[]): readonly (readonly Choice[])[] {
-    return this.scope.stages.flatMap((stage, s) =>
-      listChoices(stage, choices[s] as Choice, true).map(choice => choices.with(s, choice)),
-    );
-  }
-
   /**
    * Those that differ in two stages, one of which may get the time or the cores that the other one gives. Two changes of which each loses much alone are taken
    * to lose it together.
    */
-  private listPairs({ choices, value, isEnough: isEnoughNow }: Candidate): readonly (readonly Choice[])[] {
-    const { stages, problem } = this.scope;
+  private listPairs(
+    stages: readonly ScopeStage[],
+    { choices, value, isEnough: isEnoughNow }: Candidate,
+  ): readonly (readonly Choice[])[] {
+    const { problem } = this.scope;
     if (stages.length < 2) return [];
     const most = Math.floor(Math.sqrt((2 * MOST_PAIRS) / (stages.length * (stages.length - 1))));
     // A plan that is not enough yet, or not in time, may have to lose much to be.
@@ -172,7 +219,7 @@ class MixSearch {
     const best = stages.map((stage, s) =>
       listChoices(stage, choices[s] as Choice, false)
         .filter(choice => !isSame(choice, choices[s] as Choice))
-        .map(choice => this.value(choices.with(s, choice)))
+        .map(choice => this.toValued(choices.with(s, choice)))
         .sort((some, other) => other.value - some.value)
         .slice(0, most)
         .map(other => ({ choice: other.choices[s] as Choice, gain: other.value - value })),
@@ -189,6 +236,18 @@ class MixSearch {
       ),
     );
   }
+}
+
+/** The stage with one of its variants, or with none if it is not among them. */
+function keepVariant(stage: ScopeStage, name: string | undefined): ScopeStage {
+  return { ...stage, variants: stage.variants.filter(variant => variant.name === name) };
+}
+
+/** Those that differ in one stage. */
+function listOthers(stages: readonly ScopeStage[], choices: readonly Choice[]): readonly (readonly Choice[])[] {
+  return stages.flatMap((stage, s) =>
+    listChoices(stage, choices[s] as Choice, true).map(choice => choices.with(s, choice)),
+  );
 }
 
 /** Lists any variants and batches of a stage with about as many replicas. */

@@ -5,6 +5,9 @@ import { problemOf } from "../optimizer/problems.ts";
 import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
 import { certain, Story } from "./story.ts";
 
+/** Replicas that share a machine are planned for one rate. */
+const SHARED = { limits: { cores: null, machineCores: 64 } };
+
 describe("planWhenDue()", () => {
   it("decides once an interval, and names every decision anew", () => {
     const story = new Story(twoStages());
@@ -143,7 +146,7 @@ describe("planWhenDue()", () => {
     const planFor = (rule: "fixed" | "ladder") => {
       const story = new Story(twoStages({ serving: { rule } }));
       story.run(60, 5, ({ nowMs }) => {
-        story.input = { forecast: { ...certain(200, nowMs), reactiveRps: 5 } };
+        story.input = { ...SHARED, forecast: { ...certain(200, nowMs), reactiveRps: 5 } };
       });
       return { story, replicas: ["detect", "read"].map(stage => story.goalReplicas(stage)) };
     };
@@ -172,7 +175,9 @@ describe("planWhenDue()", () => {
   });
 
   it("keeps variants for the highest load of the hold window", () => {
-    const story = new Story(twoStages()).run(60, 200);
+    const story = new Story(twoStages());
+    story.input = SHARED;
+    story.run(60, 200);
     const busy = story.goal("detect");
     assert.notEqual(busy, "heavy");
     story.run(story.pipeline.scaleDownMs / 1000 - 2, 5);
@@ -186,6 +191,7 @@ describe("planWhenDue()", () => {
     const serveHeavy = (): Story => {
       const ladder = { heavy: [50, 0.95], light: [10, 0.9] } as const;
       const story = new Story(pipelineFixture([{ name: "detect", ladder, replicas: { min: 1, max: 1 } }]));
+      story.input = SHARED;
       story.run(60, 12);
       assert.equal(story.goal("detect"), "heavy");
       return story;

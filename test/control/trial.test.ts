@@ -207,7 +207,7 @@ describe("trials under a drift", () => {
   });
 
   it("try nothing that the replicas that are there can't carry", () => {
-    const story = new Story(pipeline());
+    const story = new Story({ ...pipeline(), serving: { ...pipeline().serving, rule: "fixed" } });
     story.input = { bounds: { read: { min: 1, max: 1 } } };
     play(story, 300, MEASURED, 60);
     assert.equal(story.goal("read"), "light");

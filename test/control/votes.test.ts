@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { withRise } from "../../control/rise.ts";
+import { withRise } from "../../control/plans/rise.ts";
 import { doesVote } from "../../domain/configuration.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { configurationOf } from "../../domain/plan.ts";

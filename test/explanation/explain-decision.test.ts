@@ -14,11 +14,16 @@ import { optimize } from "../../optimizer/optimize.ts";
 import { certain, Story } from "../control/story.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
 
+/** Replicas that share a machine are planned for one rate. */
+const SHARED = { limits: { cores: null, machineCores: 64 } };
+
 /** A decision at 20 rps, of which 5 were forecast. */
 function decisionAt(riseRps: number) {
-  const story = new Story(twoStages()).run(12, 5);
+  const story = new Story(twoStages());
+  story.input = SHARED;
+  story.run(12, 5);
   const before = story.board.plan;
-  story.input = { forecast: { ...certain(5, story.nowMs), reactiveRps: 20, riseRps } };
+  story.input = { ...SHARED, forecast: { ...certain(5, story.nowMs), reactiveRps: 20, riseRps } };
   const { plan, reasons, corrections, given } = story.run(1, 5).board;
   assert.ok(plan && given);
   return { pipeline: story.pipeline, reasons, decision: { plan, corrections, given, before } };
@@ -33,8 +38,9 @@ describe("explainDecision()", () => {
   it("says what serves over the rates that may come, and what a replica more is worth then, also of a decision that went through a file", () => {
     const story = new Story(twoStages()).run(12, 5);
     const rateRps = RATE_QUANTILES.map(level => 5 + 200 * level);
+    const intensityRps = [105, 185, 195, 203] as const;
     story.run(30, 5, ({ nowMs }) => {
-      story.input = { forecast: { ...certain(5, nowMs), rateRps } };
+      story.input = { forecast: { ...certain(5, nowMs), rateRps, intensityRps } };
     });
     const board = story.boards.findLast(({ given }) => given !== null) ?? assert.fail();
     const { plan, corrections } = board;
@@ -61,7 +67,7 @@ describe("explainDecision()", () => {
   it("expects nothing of replicas that serve the planned variants alone, or that share a machine", () => {
     const fixed = { ...twoStages(), serving: { ...twoStages().serving, rule: "fixed" as const } };
     const shared = new Story(twoStages());
-    shared.input = { limits: { cores: null, machineCores: 64 } };
+    shared.input = SHARED;
     for (const story of [new Story(fixed), shared]) {
       const { plan, corrections, given } = story.run(1, 5).board;
       assert.ok(plan && given && plan.mix === undefined && given.likely === undefined);
@@ -91,10 +97,12 @@ describe("explainDecision()", () => {
   });
 
   it("has the prices of the load as it is, without the replicas that are there for what may come", () => {
-    const story = new Story(twoStages()).run(60, 5);
+    const story = new Story(twoStages());
+    story.input = SHARED;
+    story.run(60, 5);
     const before = story.board.plan;
     story.run(40, 5, ({ nowMs }) => {
-      story.input = { forecast: { ...certain(200, nowMs), reactiveRps: 5 } };
+      story.input = { ...SHARED, forecast: { ...certain(200, nowMs), reactiveRps: 5 } };
     });
     const { plan, corrections, given } = story.boards.findLast(board => board.given !== null) ?? assert.fail();
     assert.ok(plan && given && plan.rateRps < 10 && plan.reasons.includes("ahead"));

@@ -4,11 +4,11 @@ import {
   type Part,
   type StageConfiguration,
   servedName,
-} from "../domain/configuration.ts";
-import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
-import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
-import { optimize } from "../optimizer/optimize.ts";
-import type { Problem, StagePin } from "../optimizer/problem.ts";
+} from "../../domain/configuration.ts";
+import { configurationOf, type Plan, type Reason } from "../../domain/plan.ts";
+import { evaluate, isFeasible } from "../../optimizer/evaluate.ts";
+import { optimize } from "../../optimizer/optimize.ts";
+import type { Problem, StagePin } from "../../optimizer/problem.ts";
 
 /**
  * The plan with the replicas, as far as there may be so many, that a load needs which goes on rising: an HPA that looks now brings what

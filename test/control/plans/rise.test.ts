@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { withRise } from "../../control/rise.ts";
-import { replicasOf } from "../../domain/configuration.ts";
-import type { Plan } from "../../domain/plan.ts";
-import { evaluate } from "../../optimizer/evaluate.ts";
-import { optimize } from "../../optimizer/optimize.ts";
-import type { Problem } from "../../optimizer/problem.ts";
-import { pipelineOf, problemOf, type StageShape } from "../optimizer/problems.ts";
-import { twoStages } from "../support/pipeline-fixture.ts";
+import { withRise } from "../../../control/plans/rise.ts";
+import { replicasOf } from "../../../domain/configuration.ts";
+import type { Plan } from "../../../domain/plan.ts";
+import { evaluate } from "../../../optimizer/evaluate.ts";
+import { optimize } from "../../../optimizer/optimize.ts";
+import type { Problem } from "../../../optimizer/problem.ts";
+import { pipelineOf, problemOf, type StageShape } from "../../optimizer/problems.ts";
+import { twoStages } from "../../support/pipeline-fixture.ts";
 
 const RATE_RPS = 10;
 /** Lighter variants are best for it. */
