@@ -6,6 +6,7 @@ import { throughputRps } from "../../domain/profile.ts";
 import { type AccuracyModel, accuracyOf } from "../accuracy.ts";
 import { mixedAccuracy } from "../predict.ts";
 import type { Problem } from "../problem.ts";
+import { NumberedCombinations } from "./numbered-combinations.ts";
 import { chooseRungs, hasOneRung, serveAlone } from "./rungs.ts";
 import { type RowSplit, readShare, splitRows } from "./split-rows.ts";
 
@@ -28,7 +29,11 @@ export interface Mixed {
 /** The variants that may serve a stage, the most accurate first, with the rows a second that one replica carries by each of them alone. */
 interface Ladder {
   readonly variants: readonly string[];
+  /** The variants by their numbers. */
+  readonly numbers: readonly number[];
   readonly rps: readonly number[];
+  /** No combination with any of them is more accurate. */
+  readonly mostAccuracy: number;
 }
 
 interface WeighedRate {
@@ -37,19 +42,7 @@ interface WeighedRate {
   readonly weight: number;
 }
 
-/** A node of the tree of combinations of variants that were asked for, stage by stage: going down it is quicker than looking up names that are joined. */
-interface Prefix {
-  /** The variants of the stages so far. */
-  readonly names: readonly string[];
-  readonly next: Map<string, Prefix>;
-  /** The accuracy of a whole combination; null: not looked up yet. */
-  accuracy: number | null;
-  /** The ladders where these are planned, by stage and batch size. */
-  readonly ladders: Map<number, Ladder>;
-}
-
-const NONE: Ladder = { variants: [], rps: [] };
-const ALL_SERVED: RowSplit = { lighter: 0, heavierShare: 0, served: 1 };
+const NONE: Ladder = { variants: [], numbers: [], rps: [], mostAccuracy: 0 };
 
 /**
  * Says how replicas that mix variants batch by batch serve the rates that may come: over the quantiles of the rate, each with the requests that come at it
@@ -65,7 +58,15 @@ export class MixModel {
   private readonly rates: readonly WeighedRate[];
   private readonly peaks: readonly WeighedRate[];
   private readonly model: AccuracyModel;
-  private readonly root = createPrefix([]);
+  private readonly combinations: NumberedCombinations;
+  /** By the key of the planned variants, and then by batch size and stage. */
+  private readonly ladders = new Map<number | string, Map<number, Ladder>>();
+  /** Rows for each row of the stage before, by stage and number of the variant there; the last one: for each request. */
+  private readonly fanOuts: readonly (readonly number[])[];
+  /** How the stages serve the rate that was split last, and their rows a second: made once, as there are very many. */
+  private readonly splits: { lighter: number; heavierShare: number; served: number }[];
+  private readonly rowsRps: number[];
+  private readonly numbers: number[];
   private readonly problem: Problem;
   private readonly loneUtilisation: number;
 
@@ -79,18 +80,43 @@ export class MixModel {
     this.rates = weighRates(ratesRps, RATE_QUANTILES);
     this.peaks = weighRates(peaksRps, QUANTILES);
     this.model = accuracyOf(pipeline);
+    const { stages } = pipeline;
+    this.combinations = new NumberedCombinations(stages, this.model);
+    this.fanOuts = stages.map((stage, s) => {
+      const before = stages[this.upstream[s] ?? -1]?.variants ?? [];
+      return [...before.map(({ name }) => fanOutOf(stage, name)), fanOutOf(stage, null)];
+    });
+    this.splits = stages.map(() => ({ lighter: 0, heavierShare: 0, served: 1 }));
+    this.rowsRps = stages.map(() => 0);
+    this.numbers = stages.map(() => 0);
   }
 
   /** @param tops of each stage, in the order of the stages. */
   measure(tops: readonly Top[]): Mixed {
+    return this.measureAbove(tops, 0) as Mixed;
+  }
+
+  /** Measures as far as it can be more accurate than this; null: it is not. */
+  measureAbove(tops: readonly Top[], leastAccuracy: number): Mixed | null {
     const ladders = this.findLadders(tops);
+    let most = 1;
+    for (const { mostAccuracy } of ladders) most = Math.min(most, mostAccuracy);
+    // At the highest rates most accuracy is lost, so that what is not enough is known soon.
     let accuracy = 0;
-    for (const { rateRps, weight } of this.rates)
-      accuracy += weight * this.readAccuracy(ladders, this.splitStages(tops, ladders, rateRps));
+    let left = 1;
+    for (let at = this.rates.length - 1; at >= 0; at--) {
+      if (accuracy + left * most < leastAccuracy) return null;
+      const { rateRps, weight } = this.rates[at] as WeighedRate;
+      this.splitStages(tops, ladders, rateRps);
+      accuracy += weight * this.readAccuracy(ladders);
+      left -= weight;
+    }
+    if (accuracy < leastAccuracy) return null;
     let served = 0;
     for (const { rateRps, weight } of this.peaks) {
+      this.splitStages(tops, ladders, rateRps);
       let share = weight;
-      for (const split of this.splitStages(tops, ladders, rateRps)) share *= split.served;
+      for (const split of this.splits) share *= split.served;
       served += share;
     }
     // Sums of many shares may be a little more than 1.
@@ -101,10 +127,12 @@ export class MixModel {
   listShares(tops: readonly Top[]): readonly (readonly VariantShare[])[] {
     const ladders = this.findLadders(tops);
     const totals = ladders.map(({ variants }) => variants.map(() => 0));
-    for (const { rateRps, weight } of this.rates)
-      for (const [s, split] of this.splitStages(tops, ladders, rateRps).entries())
+    for (const { rateRps, weight } of this.rates) {
+      this.splitStages(tops, ladders, rateRps);
+      for (const [s, split] of this.splits.entries())
         for (const [rung, share] of (totals[s] ?? []).entries())
           (totals[s] as number[])[rung] = share + weight * readShare(split, rung);
+    }
     return ladders.map(({ variants }, s) =>
       variants.flatMap((variant, at) => {
         const share = Math.min(1, totals[s]?.[at] ?? 0);
@@ -113,53 +141,54 @@ export class MixModel {
     );
   }
 
-  private readAccuracy(ladders: readonly Ladder[], splits: readonly RowSplit[]): number {
+  /** The accuracy at the rate that was split last. */
+  private readAccuracy(ladders: readonly Ladder[]): number {
     let count = 1;
-    for (const { heavierShare } of splits) count *= heavierShare > 0 ? 2 : 1;
+    for (const { heavierShare } of this.splits) count *= heavierShare > 0 ? 2 : 1;
     return count > MOST_COMBINATIONS
       ? mixedAccuracy(
           this.model,
-          splits.map((split, s) => listShares(ladders[s] ?? NONE, split)),
+          this.splits.map((split, s) => listShares(ladders[s] ?? NONE, split)),
           MOST_COMBINATIONS,
         )
-      : this.addAccuracies(ladders, splits, 0, this.root);
+      : this.addAccuracies(ladders, 0);
   }
 
-  /** The mean accuracy of the combinations that begin so. */
-  private addAccuracies(ladders: readonly Ladder[], splits: readonly RowSplit[], s: number, prefix: Prefix): number {
-    const [ladder, split] = [ladders[s], splits[s]];
-    if (!ladder || !split) {
-      prefix.accuracy ??= this.model.of(prefix.names);
-      return prefix.accuracy;
-    }
-    const lighter = ladder.variants[split.lighter];
+  /** The mean accuracy of the combinations that begin with the numbers of the stages before this one. */
+  private addAccuracies(ladders: readonly Ladder[], s: number): number {
+    const ladder = ladders[s];
+    if (!ladder) return this.combinations.readAccuracy(this.numbers);
+    const { lighter, heavierShare } = this.splits[s] as RowSplit;
     // A stage without a plan, or whose planned variant was not measured, has nothing that could be right.
-    if (lighter === undefined) return 0;
-    const sum = this.addAccuracies(ladders, splits, s + 1, nextPrefix(prefix, lighter));
-    if (split.heavierShare === 0) return sum;
-    const heavier = nextPrefix(prefix, ladder.variants[split.lighter - 1] as string);
-    return (1 - split.heavierShare) * sum + split.heavierShare * this.addAccuracies(ladders, splits, s + 1, heavier);
+    if (ladder.numbers.length === 0) return 0;
+    this.numbers[s] = ladder.numbers[lighter] as number;
+    const sum = this.addAccuracies(ladders, s + 1);
+    if (heavierShare === 0) return sum;
+    this.numbers[s] = ladder.numbers[lighter - 1] as number;
+    return (1 - heavierShare) * sum + heavierShare * this.addAccuracies(ladders, s + 1);
   }
 
   private findLadders(tops: readonly Top[]): readonly Ladder[] {
-    let planned = this.root;
-    for (const top of tops) planned = nextPrefix(planned, top?.variant ?? "");
     const { stages } = this.pipeline;
+    for (let s = 0; s < stages.length; s++) this.numbers[s] = this.combinations.readNumber(s, tops[s]?.variant);
+    const key = this.combinations.toKey(this.numbers);
+    const planned = this.ladders.get(key) ?? new Map<number, Ladder>();
+    this.ladders.set(key, planned);
     return stages.map((stage, s) => {
       const top = tops[s];
       if (!top) return NONE;
-      const key = top.batch * stages.length + s;
-      const known = planned.ladders.get(key);
+      const place = top.batch * stages.length + s;
+      const known = planned.get(place);
       if (known) return known;
-      const ladder = this.buildLadder(stage, top, tops);
-      planned.ladders.set(key, ladder);
+      const ladder = this.buildLadder(stage, s, top, tops);
+      planned.set(place, ladder);
       return ladder;
     });
   }
 
-  private buildLadder(stage: Stage, top: NonNullable<Top>, tops: readonly Top[]): Ladder {
+  private buildLadder(stage: Stage, s: number, top: NonNullable<Top>, tops: readonly Top[]): Ladder {
     const { pipeline, pins, excluded, corrections } = this.problem;
-    const planned = Object.fromEntries(pipeline.stages.map(({ name }, s) => [name, tops[s]?.variant ?? ""]));
+    const planned = Object.fromEntries(pipeline.stages.map(({ name }, at) => [name, tops[at]?.variant ?? ""]));
     const given = { planned, excluded: excluded[stage.name] ?? [] };
     const { rungs } = hasOneRung(pipeline, pins, stage.name)
       ? serveAlone(top)
@@ -173,37 +202,45 @@ export class MixModel {
     });
     // A lighter rung in small batches may carry less than a heavier one in large ones, and helps nobody then.
     const rising = carried.filter(({ rps }, at) => carried.slice(0, at).every(heavier => heavier.rps < rps));
-    return { variants: rising.map(({ variant }) => variant), rps: rising.map(({ rps }) => rps) };
+    return {
+      variants: rising.map(({ variant }) => variant),
+      numbers: rising.map(({ variant }) => this.combinations.readNumber(s, variant)),
+      rps: rising.map(({ rps }) => rps),
+      mostAccuracy: Math.max(0, ...rising.map(({ variant }) => this.model.mostWith(s, variant))),
+    };
   }
 
-  /** How the stages serve one rate, the rows of later ones by what serves the stages before them. */
-  private splitStages(tops: readonly Top[], ladders: readonly Ladder[], rateRps: number): readonly RowSplit[] {
-    const { stages } = this.pipeline;
-    const rows: number[] = [];
-    const splits: RowSplit[] = [];
-    for (let s = 0; s < stages.length; s++) {
-      const stage = stages[s] as Stage;
-      const upstream = this.upstream[s] ?? -1;
-      const split = splits[upstream];
-      const perRow = split ? countRows(stage, ladders[upstream] ?? NONE, split) : fanOutOf(stage, null);
-      const own = (rows[upstream] ?? rateRps) * perRow;
-      rows.push(own);
-      splits.push(splitBetween(ladders[s] ?? NONE, tops[s]?.replicas ?? 0, own));
+  /** Splits one rate between the rungs of all stages, the rows of later ones by what serves the stages before them. */
+  private splitStages(tops: readonly Top[], ladders: readonly Ladder[], rateRps: number): void {
+    for (let s = 0; s < this.splits.length; s++) {
+      const upstream = this.upstream[s] as number;
+      const before = upstream < 0 ? rateRps : (this.rowsRps[upstream] as number);
+      const rowsRps = before * this.countRows(s, upstream, ladders);
+      this.rowsRps[s] = rowsRps;
+      const { rps } = ladders[s] as Ladder;
+      const replicas = tops[s]?.replicas ?? 0;
+      const split = this.splits[s] as (typeof this.splits)[number];
+      if (rps.length > 0 && replicas > 0) splitRows(rps, replicas, rowsRps, split);
+      else {
+        split.lighter = 0;
+        split.heavierShare = 0;
+        // The planned variant serves none of the rows without a replica.
+        split.served = rps.length > 0 && rowsRps > 0 ? 0 : 1;
+      }
     }
-    return splits;
   }
-}
 
-function createPrefix(names: readonly string[]): Prefix {
-  return { names, next: new Map(), accuracy: null, ladders: new Map() };
-}
-
-function nextPrefix({ names, next }: Prefix, variant: string): Prefix {
-  const known = next.get(variant);
-  if (known) return known;
-  const made = createPrefix([...names, variant]);
-  next.set(variant, made);
-  return made;
+  /** Counts the rows for each row of the stage before, as a mean over what serves that; of the first stages for each request. */
+  private countRows(s: number, upstream: number, ladders: readonly Ladder[]): number {
+    const fanOuts = this.fanOuts[s] as readonly number[];
+    if (upstream < 0) return fanOuts.at(-1) as number;
+    const { numbers } = ladders[upstream] as Ladder;
+    if (numbers.length === 0) return 0;
+    const { lighter, heavierShare } = this.splits[upstream] as RowSplit;
+    const rows = fanOuts[numbers[lighter] as number] as number;
+    if (heavierShare === 0) return rows;
+    return (1 - heavierShare) * rows + heavierShare * (fanOuts[numbers[lighter - 1] as number] as number);
+  }
 }
 
 function listShares({ variants }: Ladder, split: RowSplit): readonly VariantShare[] {
@@ -211,21 +248,6 @@ function listShares({ variants }: Ladder, split: RowSplit): readonly VariantShar
     const share = readShare(split, rung);
     return share > 0 ? [{ variant, share }] : [];
   });
-}
-
-/** Rows for each row of the stage before it, as a mean over what serves that. */
-function countRows(stage: Stage, { variants }: Ladder, { lighter, heavierShare }: RowSplit): number {
-  if (variants.length === 0) return 0;
-  const rows = fanOutOf(stage, variants[lighter] as string);
-  if (heavierShare === 0) return rows;
-  return (1 - heavierShare) * rows + heavierShare * fanOutOf(stage, variants[lighter - 1] as string);
-}
-
-function splitBetween({ rps }: Ladder, replicas: number, rowsRps: number): RowSplit {
-  if (rps.length === 0) return ALL_SERVED;
-  // The planned variant serves none of the rows without a replica.
-  if (replicas <= 0) return { lighter: 0, heavierShare: 0, served: rowsRps > 0 ? 0 : 1 };
-  return splitRows(rps, replicas, rowsRps);
 }
 
 /** The rates whose quantiles are known at these levels, each with the share of the requests that come at it. */

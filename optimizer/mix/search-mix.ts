@@ -4,9 +4,9 @@ import type { Binding, Plan } from "../../domain/plan.ts";
 import { evaluate, findCarried } from "../evaluate.ts";
 import type { Problem } from "../problem.ts";
 import { type Scope, type ScopeStage, scopeOf } from "../scope.ts";
-import type { ScopeVariant } from "../scope-variant.ts";
 import { SLACK } from "../totals.ts";
-import { type Expected, expectValue, readTop, valueAnswers } from "./expected-value.ts";
+import { type Choice, isSame, keepVariant, listChoices, listOthers, readChoice, toKey } from "./choices.ts";
+import { type Expected, expectValue, valueAnswers } from "./expected-value.ts";
 import { MixModel } from "./mix-model.ts";
 
 /** A plan over the rates that may come. */
@@ -18,13 +18,6 @@ export interface ValuedPlan {
   readonly value: number;
   /** Whether it is expected to serve what the SLO asks for, as accurately as the file asks for. */
   readonly isEnough: boolean;
-}
-
-/** The variant, batch size and replicas of one stage. */
-interface Choice {
-  readonly variant: ScopeVariant;
-  readonly batch: number;
-  readonly replicas: number;
 }
 
 /** One choice for each stage, in the order of the stages, and what it is worth if its planned variants are in time. */
@@ -86,8 +79,9 @@ export class MixSearch {
   search(starts: readonly Configuration[], only: Readonly<Record<string, string>> | null = null): ValuedPlan | null {
     const stages = this.scope.stages.map(stage => (only ? keepVariant(stage, only[stage.stage.name]) : stage));
     let best: Candidate | null = null;
+    const ends = new Set<string>();
     for (const start of starts) {
-      const found = this.climb(stages, start);
+      const found = this.climb(stages, start, ends);
       if (found && (!best || isBetter(found, best))) best = found;
     }
     return best && this.value(this.toConfiguration(best));
@@ -102,14 +96,14 @@ export class MixSearch {
   findBinding(configuration: Configuration): Binding {
     const choices = this.scope.stages.flatMap(stage => readChoice(stage, configuration) ?? []);
     if (choices.length < this.scope.stages.length) return "none";
-    const known = this.toValued(choices);
+    const known = this.toValued(choices) as Candidate;
     const others = this.scope.stages.flatMap((stage, s) => {
       const choice = choices[s] as Choice;
       const more = { ...choice, replicas: choice.replicas + 1 };
       const listed = listChoices(stage, choice, true);
       return [...listed, ...(stage.pinnedReplicas === null ? [more] : [])].map(other => choices.with(s, other));
     });
-    const better = others.map(other => this.toValued(other)).filter(other => other.value > known.value + LEAST_RISE);
+    const better = others.flatMap(other => this.toValued(other, known.value + LEAST_RISE) ?? []);
     better.sort((some, other) => other.value - some.value);
     for (const other of better.slice(0, MOST_LOOKS)) {
       const broken = this.findBroken(other);
@@ -118,15 +112,19 @@ export class MixSearch {
     return "none";
   }
 
-  private climb(stages: readonly ScopeStage[], start: Configuration): Candidate | null {
+  /** @param ends keys of plans that climbs from other starts came to, from where they went on: this one is added. */
+  private climb(stages: readonly ScopeStage[], start: Configuration, ends: Set<string>): Candidate | null {
     const choices = stages.flatMap(stage => readChoice(stage, start) ?? []);
     if (choices.length < stages.length) return null;
     const first = this.toCandidate(choices);
     // From a start that is not in time it goes to the best one beside it that is.
     let best = first && this.isInTime(first) ? first : { choices, value: Number.NEGATIVE_INFINITY, isEnough: false };
     for (let step = 0; step < MOST_STEPS; step++) {
-      const next: Candidate | null =
-        this.findBest(listOthers(stages, best.choices), best) ?? this.findBest(this.listPairs(stages, best), best);
+      let next = this.findBest(listOthers(stages, best.choices), best);
+      if (!next && !ends.has(toKey(best.choices))) {
+        ends.add(toKey(best.choices));
+        next = this.findBest(this.listPairs(stages, best), best);
+      }
       if (!next) break;
       best = next;
     }
@@ -147,57 +145,59 @@ export class MixSearch {
   private toConfiguration({ choices }: Pick<Candidate, "choices">): Configuration {
     const named = choices.map(({ variant, batch, replicas }, s) => {
       const name = this.scope.stages[s]?.stage.name ?? "";
-      return [name, { parts: [{ variant: variant.name, batch, replicas, share: 1 }] }] as const;
+      return [name, { parts: [{ variant, batch, replicas, share: 1 }] }] as const;
     });
     return Object.fromEntries(named);
   }
 
   /** The best of the others that is better and in time; latencies take long, so they are looked at last. */
   private findBest(others: readonly (readonly Choice[])[], than: Candidate): Candidate | null {
+    // A plan that is not enough gives way to any that is, whatever that is worth.
+    const leastValue = than.isEnough ? than.value + LEAST_RISE : Number.NEGATIVE_INFINITY;
     const better = others.flatMap(choices => {
-      const other = this.toCandidate(choices);
+      const other = this.toCandidate(choices, leastValue);
       return other && isBetter(other, than) ? [other] : [];
     });
     better.sort((some, other) => Number(other.isEnough) - Number(some.isEnough) || other.value - some.value);
     return better.slice(0, MOST_LOOKS).find(other => this.isInTime(other)) ?? null;
   }
 
-  /** Values choices as if they were in time; null where they have more cores than there may be, or cost more than they may. */
-  private toCandidate(choices: readonly Choice[]): Candidate | null {
+  /** Values choices as if they were in time; null where they are worth less, have more cores than there may be, or cost more than they may. */
+  private toCandidate(choices: readonly Choice[], leastValue?: number): Candidate | null {
     const { maxCores, maxCostPerHour } = this.scope;
     const { cores, costPerHour } = this.sumUp(choices);
-    return cores > maxCores + SLACK || costPerHour > maxCostPerHour + SLACK ? null : this.toValued(choices);
+    return cores > maxCores + SLACK || costPerHour > maxCostPerHour + SLACK ? null : this.toValued(choices, leastValue);
   }
 
   private sumUp(choices: readonly Choice[]): { readonly cores: number; readonly costPerHour: number } {
     let cores = 0;
     let costPerHour = 0;
-    for (const [s, { variant, replicas }] of choices.entries()) {
-      cores += replicas * variant.cores;
+    for (const [s, { cores: own, replicas }] of choices.entries()) {
+      cores += replicas * own;
       costPerHour += replicas * (this.scope.stages[s]?.stage.costPerHour ?? 0);
     }
     return { cores, costPerHour };
   }
 
-  /** Values choices as if they were in time and there were cores for them. */
-  private toValued(choices: readonly Choice[]): Candidate {
+  /** Values choices as if they were in time and there were cores for them; null where they are worth less. */
+  private toValued(choices: readonly Choice[], leastValue = Number.NEGATIVE_INFINITY): Candidate | null {
     const { stages, problem } = this.scope;
     const { weights } = problem.pipeline.objective;
     let costs = 0;
-    for (const [s, { variant, batch, replicas }] of choices.entries()) {
+    for (const [s, { variant, cores, batch, replicas }] of choices.entries()) {
       const current = stages[s]?.currentVariant ?? null;
-      costs += weights.cost * replicas * variant.cores + weights.batch * batch;
-      if (current !== null && current !== variant.name) costs += weights.switch;
+      costs += weights.cost * replicas * cores + weights.batch * batch;
+      if (current !== null && current !== variant) costs += weights.switch;
     }
-    const mixed = this.model.measure(
-      choices.map(({ variant, batch, replicas }) => ({ variant: variant.name, batch, replicas })),
-    );
+    // With all requests served: those that are missed only make it worth less.
+    const mixed = this.model.measureAbove(choices, (leastValue + costs) / weights.accuracy - SLACK);
+    if (!mixed) return null;
     const value = valueAnswers(problem.pipeline.objective, mixed) - costs;
-    return { choices, value, isEnough: isEnough(this.problem, mixed) };
+    return value < leastValue ? null : { choices, value, isEnough: isEnough(this.problem, mixed) };
   }
 
   private isInTime(candidate: Candidate): boolean {
-    const key = candidate.choices.map(({ variant, batch, replicas }) => `${variant.name} ${batch} ${replicas}`).join();
+    const key = toKey(candidate.choices);
     const known = this.inTime.get(key) ?? findCarried(this.scope, this.toConfiguration(candidate)) !== null;
     this.inTime.set(key, known);
     return known;
@@ -219,7 +219,7 @@ export class MixSearch {
     const best = stages.map((stage, s) =>
       listChoices(stage, choices[s] as Choice, false)
         .filter(choice => !isSame(choice, choices[s] as Choice))
-        .map(choice => this.toValued(choices.with(s, choice)))
+        .flatMap(choice => this.toValued(choices.with(s, choice), value + leastGain) ?? [])
         .sort((some, other) => other.value - some.value)
         .slice(0, most)
         .map(other => ({ choice: other.choices[s] as Choice, gain: other.value - value })),
@@ -236,51 +236,6 @@ export class MixSearch {
       ),
     );
   }
-}
-
-/** The stage with one of its variants, or with none if it is not among them. */
-function keepVariant(stage: ScopeStage, name: string | undefined): ScopeStage {
-  return { ...stage, variants: stage.variants.filter(variant => variant.name === name) };
-}
-
-/** Those that differ in one stage. */
-function listOthers(stages: readonly ScopeStage[], choices: readonly Choice[]): readonly (readonly Choice[])[] {
-  return stages.flatMap((stage, s) =>
-    listChoices(stage, choices[s] as Choice, true).map(choice => choices.with(s, choice)),
-  );
-}
-
-/** Lists any variants and batches of a stage with about as many replicas. */
-function listChoices(stage: ScopeStage, choice: Choice, mayJump: boolean): readonly Choice[] {
-  const jump = Math.max(2, Math.round(choice.replicas / 4));
-  const steps = mayJump ? [0, -1, 1, -jump, jump] : [0, -1, 1];
-  const counts = steps.flatMap(by => addReplicas(stage, choice, by)?.replicas ?? []);
-  const tops = stage.variants.flatMap(variant => variant.batches.map(batch => ({ variant, batch })));
-  return tops.flatMap(top => counts.map(replicas => ({ ...top, replicas })));
-}
-
-function isSame(some: Choice, other: Choice): boolean {
-  return some.variant === other.variant && some.batch === other.batch && some.replicas === other.replicas;
-}
-
-function addReplicas(
-  { minReplicas, maxReplicas, pinnedReplicas }: ScopeStage,
-  choice: Choice,
-  by: number,
-): Choice | null {
-  const replicas = choice.replicas + by;
-  if (by === 0) return choice;
-  return pinnedReplicas !== null || replicas < minReplicas || replicas > maxReplicas ? null : { ...choice, replicas };
-}
-
-/** Reads what a stage begins with: as near to the configuration as variants, batches and bounds allow. */
-function readChoice(stage: ScopeStage, configuration: Configuration): Choice | null {
-  const top = readTop(configuration[stage.stage.name]);
-  const variant = stage.variants.find(({ name }) => name === top?.variant) ?? stage.variants[0];
-  if (!top || !variant) return null;
-  const batch = variant.batches.includes(top.batch) ? top.batch : (variant.batches[0] ?? 1);
-  const bounded = Math.min(stage.maxReplicas, Math.max(stage.minReplicas, top.replicas));
-  return { variant, batch, replicas: stage.pinnedReplicas ?? bounded };
 }
 
 function isEnough(

@@ -14,18 +14,26 @@ export interface RowSplit {
  * third goes to the heavy one.
  *
  * @param rungRps rows a second that one replica carries by each rung alone, rising; at least one.
+ * @param into what to write the result to, where very many are needed one after the other.
  */
-export function splitRows(rungRps: readonly number[], replicas: number, rowsRps: number): RowSplit {
+export function splitRows(
+  rungRps: readonly number[],
+  replicas: number,
+  rowsRps: number,
+  into: { -readonly [K in keyof RowSplit]: RowSplit[K] } = { lighter: 0, heavierShare: 0, served: 1 },
+): RowSplit {
   const last = rungRps.length - 1;
   let lighter = 0;
   while (lighter < last && replicas * (rungRps[lighter] as number) < rowsRps) lighter++;
   const lighterRps = replicas * (rungRps[lighter] as number);
-  if (lighterRps < rowsRps) return { lighter, heavierShare: 0, served: lighterRps / rowsRps };
-  if (lighter === 0) return { lighter, heavierShare: 0, served: 1 };
+  into.lighter = lighter;
+  into.heavierShare = 0;
+  into.served = lighterRps < rowsRps ? lighterRps / rowsRps : 1;
+  if (lighter === 0 || lighterRps < rowsRps) return into;
   // By the time of a row: together they take all the time that there is.
   const heavierMs = 1 / (replicas * (rungRps[lighter - 1] as number));
-  const heavierShare = (1 / rowsRps - 1 / lighterRps) / (heavierMs - 1 / lighterRps);
-  return { lighter, heavierShare, served: 1 };
+  into.heavierShare = (1 / rowsRps - 1 / lighterRps) / (heavierMs - 1 / lighterRps);
+  return into;
 }
 
 /** The share of one rung of the rows that are served. */
