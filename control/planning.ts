@@ -69,7 +69,9 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
   const { plan, planReasons, demands } = state;
   const rates = findHighest(demands);
-  const risenRps = planReasons.includes("rising") ? rates.risenRps : (state.demandRps ?? 0);
+  // A plan for what is expected has it among the rates that may come.
+  const isRisen = planReasons.includes("rising") && !planReasons.includes("expected");
+  const risenRps = isRisen ? rates.risenRps : (state.demandRps ?? 0);
   return {
     ...givenOf(problem),
     ...(state.missing.length > 0 && { notInstalled: groupByStage(state.missing) }),

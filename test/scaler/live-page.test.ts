@@ -262,7 +262,7 @@ describe("live page", () => {
     const explained = await json<ExplainedDecision>(`${PIPELINE}/decisions/${id}`);
     assert.equal(explained.decisionId, id);
     assert.deepEqual(explained.plan.stages, running.board?.plan?.stages);
-    assert.ok(explained.analysis.explanation.prices.length > 0);
+    assert.ok(explained.analysis.explanation.atMore.length > 0);
     const { front, heaviest } = explained.analysis;
     assert.ok(front.length > 1 && front.every(({ cores }, i) => i === 0 || cores > (front[i - 1]?.cores ?? 0)));
     assert.deepEqual(heaviest.variants, ["heavy", "heavy"]);

@@ -88,10 +88,11 @@ describe("a switcher under overload", () => {
   it("refuses at once what not even its lightest rung can do in time, with 503", async () => {
     scaler.assign(1, { top: "heavy", batch: 1 });
     await scaler.untilAcked(1);
+    // Less than a batch is expected to take, and more than it takes to read a request on a busy machine.
     const [first, ...late] = await Promise.all([
       infer(0),
-      infer(1, { "x-request-timeout-ms": "5" }),
-      infer(2, { "x-request-timeout-ms": "6" }),
+      infer(1, { "x-request-timeout-ms": "40" }),
+      infer(2, { "x-request-timeout-ms": "41" }),
     ]);
     assert.equal(first?.status, 200);
     assert.deepEqual(

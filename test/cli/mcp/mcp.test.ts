@@ -67,7 +67,10 @@ for (const [transport, open] of [
       assert.equal(explained.decisionId, running.board?.decisionId);
       assert.deepEqual(explained.plan.stages, plan?.stages);
       assert.match(explained.why[0], /^feasible at /);
-      assert.ok(explained.prices.some((price: string) => price.startsWith("1 point more of accuracy: ")));
+      assert.ok(
+        explained.why.some((text: string) => text.startsWith("the best configuration that was found for the loads")),
+      );
+      assert.ok(explained.atMore.length > 0);
       assert.ok(explained.alternatives.length >= 1 && explained.alternatives.length <= 12);
       assert.match(explained.alternatives[0].stages, /^detect: \w+, read: \w+$/);
       const { value: forecast } = await call(mcp, "forecast");
