@@ -1,63 +1,105 @@
 import type { Configuration } from "../../domain/configuration.ts";
+import type { Objective } from "../../domain/pipeline-schema.ts";
 import type { ScopeStage } from "../scope.ts";
 import { readTop } from "./expected-value.ts";
 
 /** The variant, batch size and replicas of one stage. */
 export interface Choice {
   readonly variant: string;
-  /** A replica has so many. */
-  readonly cores: number;
   readonly batch: number;
   readonly replicas: number;
+  /** All replicas have so many. */
+  readonly cores: number;
+  readonly costPerHour: number;
+  /** By the weights of the objective: cores, batch and the switch to another variant. */
+  readonly costs: number;
+  /** No plan is more accurate whose replicas serve its variant or lighter ones. */
+  readonly mostAccuracy: number;
 }
 
-/** The stage with one of its variants, or with none if it is not among them. */
-export function keepVariant(stage: ScopeStage, name: string | undefined): ScopeStage {
-  return { ...stage, variants: stage.variants.filter(variant => variant.name === name) };
-}
+type Weights = Objective["weights"];
 
-/** Those that differ in one stage. */
-export function listOthers(stages: readonly ScopeStage[], choices: readonly Choice[]): readonly (readonly Choice[])[] {
-  return stages.flatMap((stage, s) =>
-    listChoices(stage, choices[s] as Choice, true).map(choice => choices.with(s, choice)),
-  );
-}
+/** The choices of one stage, each made once. */
+export class StageChoices {
+  private readonly stage: ScopeStage;
+  private readonly weights: Weights;
+  private readonly mostAccuracies: ReadonlyMap<string, number>;
+  private readonly byReplicas = new Map<number, readonly Choice[]>();
 
-/** Lists any variants and batches of a stage with about as many replicas. */
-export function listChoices(stage: ScopeStage, choice: Choice, mayJump: boolean): readonly Choice[] {
-  const jump = Math.max(2, Math.round(choice.replicas / 4));
-  const steps = mayJump ? [0, -1, 1, -jump, jump] : [0, -1, 1];
-  const counts = steps.flatMap(by => addReplicas(stage, choice, by)?.replicas ?? []);
-  const tops = stage.variants.flatMap(({ name, cores, batches }) =>
-    batches.map(batch => ({ variant: name, cores, batch })),
-  );
-  return tops.flatMap(top => counts.map(replicas => ({ ...top, replicas })));
-}
+  /** @param mostAccuracies of its variants: see Choice. */
+  constructor(stage: ScopeStage, weights: Weights, mostAccuracies: ReadonlyMap<string, number>) {
+    this.stage = stage;
+    this.weights = weights;
+    this.mostAccuracies = mostAccuracies;
+  }
 
-export function isSame(some: Choice, other: Choice): boolean {
-  return some.variant === other.variant && some.batch === other.batch && some.replicas === other.replicas;
-}
+  /** Keeps those with one variant; none are left if it is not among them. */
+  keepVariant(name: string | undefined): StageChoices {
+    const variants = this.stage.variants.filter(variant => variant.name === name);
+    return new StageChoices({ ...this.stage, variants }, this.weights, this.mostAccuracies);
+  }
 
-function addReplicas(
-  { minReplicas, maxReplicas, pinnedReplicas }: ScopeStage,
-  choice: Choice,
-  by: number,
-): Choice | null {
-  const replicas = choice.replicas + by;
-  if (by === 0) return choice;
-  return pinnedReplicas !== null || replicas < minReplicas || replicas > maxReplicas ? null : { ...choice, replicas };
-}
+  /** Reads what a stage begins with: as near to the configuration as variants, batches and bounds allow; null: it names nothing. */
+  read(configuration: Configuration): Choice | null {
+    const { stage, variants, minReplicas, maxReplicas, pinnedReplicas } = this.stage;
+    const top = readTop(configuration[stage.name]);
+    const variant = variants.find(({ name }) => name === top?.variant) ?? variants[0];
+    if (!top || !variant) return null;
+    const batch = variant.batches.includes(top.batch) ? top.batch : (variant.batches[0] ?? 1);
+    const replicas = pinnedReplicas ?? Math.min(maxReplicas, Math.max(minReplicas, top.replicas));
+    return this.list(replicas).find(own => own.variant === variant.name && own.batch === batch) ?? null;
+  }
 
-/** Reads what a stage begins with: as near to the configuration as variants, batches and bounds allow. */
-export function readChoice(stage: ScopeStage, configuration: Configuration): Choice | null {
-  const top = readTop(configuration[stage.stage.name]);
-  const variant = stage.variants.find(({ name }) => name === top?.variant) ?? stage.variants[0];
-  if (!top || !variant) return null;
-  const batch = variant.batches.includes(top.batch) ? top.batch : (variant.batches[0] ?? 1);
-  const bounded = Math.min(stage.maxReplicas, Math.max(stage.minReplicas, top.replicas));
-  return { variant: variant.name, cores: variant.cores, batch, replicas: stage.pinnedReplicas ?? bounded };
+  /** Lists any variants and batches with about as many replicas, first with the same number. */
+  listNear({ replicas }: Choice, mayJump: boolean): readonly Choice[] {
+    const { minReplicas, maxReplicas, pinnedReplicas } = this.stage;
+    if (pinnedReplicas !== null) return this.list(replicas);
+    const jump = Math.max(2, Math.round(replicas / 4));
+    const steps = mayJump ? [-1, 1, -jump, jump] : [-1, 1];
+    const others = steps.map(by => replicas + by).filter(count => count >= minReplicas && count <= maxReplicas);
+    return [replicas, ...others].flatMap(count => this.list(count));
+  }
+
+  /** Lists any variants and batches with one replica more than there may be; none where their number is pinned. */
+  listBeyond(): readonly Choice[] {
+    return this.stage.pinnedReplicas === null ? this.list(this.stage.maxReplicas + 1) : [];
+  }
+
+  isBeyond({ replicas }: Choice): boolean {
+    return replicas > this.stage.maxReplicas;
+  }
+
+  private list(replicas: number): readonly Choice[] {
+    const known = this.byReplicas.get(replicas);
+    if (known) return known;
+    const { stage, variants, currentVariant } = this.stage;
+    const { cost, batch: batchWeight, switch: switchWeight } = this.weights;
+    const choices = variants.flatMap(({ name, cores, batches }) =>
+      batches.map(batch => ({
+        variant: name,
+        batch,
+        replicas,
+        cores: replicas * cores,
+        costPerHour: replicas * (stage.costPerHour ?? 0),
+        costs:
+          cost * replicas * cores +
+          batchWeight * batch +
+          (currentVariant !== null && currentVariant !== name ? switchWeight : 0),
+        mostAccuracy: this.mostAccuracies.get(name) ?? 1,
+      })),
+    );
+    this.byReplicas.set(replicas, choices);
+    return choices;
+  }
 }
 
 export function toKey(choices: readonly Choice[]): string {
   return choices.map(({ variant, batch, replicas }) => `${variant} ${batch} ${replicas}`).join();
+}
+
+export function toConfiguration(choices: readonly Choice[], names: readonly string[]): Configuration {
+  const named = choices.map(({ variant, batch, replicas }, s) => {
+    return [names[s] ?? "", { parts: [{ variant, batch, replicas, share: 1 }] }] as const;
+  });
+  return Object.fromEntries(named);
 }

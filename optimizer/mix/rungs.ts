@@ -93,9 +93,9 @@ export function findBelowFloor({ floor: floors }: Serving, stage: Stage): readon
   const floor = floors[stage.name];
   const profile = floor === undefined ? null : findVariant(stage, floor)?.profile;
   if (!profile) return [];
-  const leastMs = bestRowMs(profile);
+  const leastMs = findRowMs(profile);
   return stage.variants.flatMap(other =>
-    other.name !== floor && other.profile && bestRowMs(other.profile) < leastMs ? [other.name] : [],
+    other.name !== floor && other.profile && findRowMs(other.profile) < leastMs ? [other.name] : [],
   );
 }
 
@@ -107,10 +107,11 @@ function findUsable(pipeline: Pipeline, stage: Stage, excluded: readonly string[
 }
 
 function toCandidate(variant: string, profile: Profile): Candidate {
-  return { variant, profile, rowMs: bestRowMs(profile) };
+  return { variant, profile, rowMs: findRowMs(profile) };
 }
 
-function bestRowMs(profile: Profile): number {
+/** Milliseconds of one row in batches of the best size. */
+export function findRowMs(profile: Profile): number {
   return 1000 / Math.max(...profile.points.map(({ batch }) => throughputRps(profile, batch)));
 }
 

@@ -1,13 +1,16 @@
 import type { Configuration } from "../../domain/configuration.ts";
 import type { Likely } from "../../domain/load.ts";
+import type { Pipeline, Stage } from "../../domain/pipeline.ts";
 import type { Binding, Plan } from "../../domain/plan.ts";
+import { accuracyOf } from "../accuracy.ts";
 import { evaluate, findCarried } from "../evaluate.ts";
 import type { Problem } from "../problem.ts";
-import { type Scope, type ScopeStage, scopeOf } from "../scope.ts";
+import { type Scope, scopeOf } from "../scope.ts";
 import { SLACK } from "../totals.ts";
-import { type Choice, isSame, keepVariant, listChoices, listOthers, readChoice, toKey } from "./choices.ts";
+import { type Choice, StageChoices, toConfiguration, toKey } from "./choices.ts";
 import { type Expected, expectValue, valueAnswers } from "./expected-value.ts";
 import { MixModel } from "./mix-model.ts";
+import { findRowMs } from "./rungs.ts";
 
 /** A plan over the rates that may come. */
 export interface ValuedPlan {
@@ -20,9 +23,18 @@ export interface ValuedPlan {
   readonly isEnough: boolean;
 }
 
-/** One choice for each stage, in the order of the stages, and what it is worth if its planned variants are in time. */
-interface Candidate extends Pick<ValuedPlan, "value" | "isEnough"> {
+/** The worth of a plan if its planned variants are in time. */
+type Valued = Pick<ValuedPlan, "value" | "isEnough">;
+
+interface Candidate extends Valued {
+  /** One for each stage, in the order of the stages. */
   readonly choices: readonly Choice[];
+}
+
+/** A change in one stage, and what it gains alone. */
+interface Change {
+  readonly choice: Choice;
+  readonly gain: number;
 }
 
 /** A plan that is not better by more is as good. */
@@ -64,6 +76,8 @@ export function valuePlan(problem: Problem, configuration: Configuration, likely
 export class MixSearch {
   private readonly scope: Scope;
   private readonly model: MixModel;
+  private readonly lists: readonly StageChoices[];
+  private readonly names: readonly string[];
   private readonly inTime = new Map<string, boolean>();
   private readonly problem: Problem;
   private readonly likely: Likely;
@@ -72,19 +86,25 @@ export class MixSearch {
     this.problem = problem;
     this.likely = likely;
     this.scope = scopeOf(problem);
-    this.model = new MixModel(problem, likely, this.scope.problem.pipeline.objective.utilisation);
+    const { pipeline } = this.scope.problem;
+    const { weights, utilisation } = pipeline.objective;
+    this.model = new MixModel(problem, likely, utilisation);
+    this.lists = this.scope.stages.map(
+      (stage, s) => new StageChoices(stage, weights, boundAccuracies(pipeline, stage.stage, s)),
+    );
+    this.names = this.scope.stages.map(({ stage }) => stage.name);
   }
 
   /** @param only by stage the one variant that may be planned; null: any may. */
   search(starts: readonly Configuration[], only: Readonly<Record<string, string>> | null = null): ValuedPlan | null {
-    const stages = this.scope.stages.map(stage => (only ? keepVariant(stage, only[stage.stage.name]) : stage));
+    const lists = only ? this.lists.map((list, s) => list.keepVariant(only[this.names[s] ?? ""])) : this.lists;
     let best: Candidate | null = null;
     const ends = new Set<string>();
     for (const start of starts) {
-      const found = this.climb(stages, start, ends);
+      const found = this.climb(lists, start, ends);
       if (found && (!best || isBetter(found, best))) best = found;
     }
-    return best && this.value(this.toConfiguration(best));
+    return best && this.value(toConfiguration(best.choices, this.names));
   }
 
   /** See valuePlan(). */
@@ -94,16 +114,16 @@ export class MixSearch {
 
   /** Finds the limit that the best of all plans breaks which differ in one stage and are worth more. */
   findBinding(configuration: Configuration): Binding {
-    const choices = this.scope.stages.flatMap(stage => readChoice(stage, configuration) ?? []);
-    if (choices.length < this.scope.stages.length) return "none";
-    const known = this.toValued(choices) as Candidate;
-    const others = this.scope.stages.flatMap((stage, s) => {
-      const choice = choices[s] as Choice;
-      const more = { ...choice, replicas: choice.replicas + 1 };
-      const listed = listChoices(stage, choice, true);
-      return [...listed, ...(stage.pinnedReplicas === null ? [more] : [])].map(other => choices.with(s, other));
-    });
-    const better = others.flatMap(other => this.toValued(other, known.value + LEAST_RISE) ?? []);
+    const choices = this.lists.flatMap(list => list.read(configuration) ?? []);
+    const known = choices.length === this.lists.length ? this.valueChoices(choices) : null;
+    if (!known) return "none";
+    const better: Candidate[] = [];
+    for (const [s, list] of this.lists.entries())
+      for (const choice of [...list.listNear(choices[s] as Choice, true), ...list.listBeyond()]) {
+        const tried = choices.with(s, choice);
+        const valued = this.valueChoices(tried, known.value + LEAST_RISE);
+        if (valued) better.push({ choices: tried, ...valued });
+      }
     better.sort((some, other) => other.value - some.value);
     for (const other of better.slice(0, MOST_LOOKS)) {
       const broken = this.findBroken(other);
@@ -112,130 +132,156 @@ export class MixSearch {
     return "none";
   }
 
-  /** @param ends keys of plans that climbs from other starts came to, from where they went on: this one is added. */
-  private climb(stages: readonly ScopeStage[], start: Configuration, ends: Set<string>): Candidate | null {
-    const choices = stages.flatMap(stage => readChoice(stage, start) ?? []);
-    if (choices.length < stages.length) return null;
-    const first = this.toCandidate(choices);
+  private findBroken(candidate: Candidate): Binding {
+    const { choices } = candidate;
+    if (choices.some((choice, s) => (this.lists[s] as StageChoices).isBeyond(choice))) return "maxReplicas";
+    if (sumUp(choices, "cores") > this.scope.maxCores + SLACK) return "cores";
+    if (sumUp(choices, "costPerHour") > this.scope.maxCostPerHour + SLACK) return "cost";
+    if (!candidate.isEnough) return "minAccuracy";
+    return this.isInTime(choices) ? "none" : "slo";
+  }
+
+  /**
+   * Changes one stage after the other to its best, and two together where none can be bettered alone.
+   *
+   * @param ends keys of plans that climbs from other starts came to, from where they went on: this one is added.
+   */
+  private climb(lists: readonly StageChoices[], start: Configuration, ends: Set<string>): Candidate | null {
+    const choices = lists.flatMap(list => list.read(start) ?? []);
+    if (choices.length < lists.length) return null;
+    const first = this.valueAllowed(choices);
     // From a start that is not in time it goes to the best one beside it that is.
-    let best = first && this.isInTime(first) ? first : { choices, value: Number.NEGATIVE_INFINITY, isEnough: false };
+    const isStart = first !== null && this.isInTime(choices);
+    let best: Candidate = isStart
+      ? { choices, ...first }
+      : { choices, value: Number.NEGATIVE_INFINITY, isEnough: false };
     for (let step = 0; step < MOST_STEPS; step++) {
-      let next = this.findBest(listOthers(stages, best.choices), best);
-      if (!next && !ends.has(toKey(best.choices))) {
-        ends.add(toKey(best.choices));
-        next = this.findBest(this.listPairs(stages, best), best);
-      }
-      if (!next) break;
-      best = next;
+      const before = best;
+      for (const [s, list] of lists.entries()) best = this.changeStage(list, s, best) ?? best;
+      if (best !== before) continue;
+      if (ends.has(toKey(best.choices))) break;
+      ends.add(toKey(best.choices));
+      best = this.changeTwo(lists, best) ?? best;
+      if (best === before) break;
     }
     return best.value > Number.NEGATIVE_INFINITY ? best : null;
   }
 
-  private findBroken(candidate: Candidate): Binding {
-    const { stages, maxCores, maxCostPerHour } = this.scope;
-    const { cores, costPerHour } = this.sumUp(candidate.choices);
-    if (candidate.choices.some(({ replicas }, s) => replicas > (stages[s] as ScopeStage).maxReplicas))
-      return "maxReplicas";
-    if (cores > maxCores + SLACK) return "cores";
-    if (costPerHour > maxCostPerHour + SLACK) return "cost";
-    if (!candidate.isEnough) return "minAccuracy";
-    return this.isInTime(candidate) ? "none" : "slo";
-  }
-
-  private toConfiguration({ choices }: Pick<Candidate, "choices">): Configuration {
-    const named = choices.map(({ variant, batch, replicas }, s) => {
-      const name = this.scope.stages[s]?.stage.name ?? "";
-      return [name, { parts: [{ variant, batch, replicas, share: 1 }] }] as const;
-    });
-    return Object.fromEntries(named);
-  }
-
-  /** The best of the others that is better and in time; latencies take long, so they are looked at last. */
-  private findBest(others: readonly (readonly Choice[])[], than: Candidate): Candidate | null {
-    // A plan that is not enough gives way to any that is, whatever that is worth.
-    const leastValue = than.isEnough ? than.value + LEAST_RISE : Number.NEGATIVE_INFINITY;
-    const better = others.flatMap(choices => {
-      const other = this.toCandidate(choices, leastValue);
-      return other && isBetter(other, than) ? [other] : [];
-    });
-    better.sort((some, other) => Number(other.isEnough) - Number(some.isEnough) || other.value - some.value);
-    return better.slice(0, MOST_LOOKS).find(other => this.isInTime(other)) ?? null;
-  }
-
-  /** Values choices as if they were in time; null where they are worth less, have more cores than there may be, or cost more than they may. */
-  private toCandidate(choices: readonly Choice[], leastValue?: number): Candidate | null {
-    const { maxCores, maxCostPerHour } = this.scope;
-    const { cores, costPerHour } = this.sumUp(choices);
-    return cores > maxCores + SLACK || costPerHour > maxCostPerHour + SLACK ? null : this.toValued(choices, leastValue);
-  }
-
-  private sumUp(choices: readonly Choice[]): { readonly cores: number; readonly costPerHour: number } {
-    let cores = 0;
-    let costPerHour = 0;
-    for (const [s, { cores: own, replicas }] of choices.entries()) {
-      cores += replicas * own;
-      costPerHour += replicas * (this.scope.stages[s]?.stage.costPerHour ?? 0);
+  /** The best of those that differ in one stage and are better and in time. */
+  private changeStage(list: StageChoices, s: number, best: Candidate): Candidate | null {
+    const better: Candidate[] = [];
+    const tried = [...best.choices];
+    for (const choice of list.listNear(best.choices[s] as Choice, true)) {
+      tried[s] = choice;
+      this.addBetter(better, tried, best);
     }
-    return { cores, costPerHour };
-  }
-
-  /** Values choices as if they were in time and there were cores for them; null where they are worth less. */
-  private toValued(choices: readonly Choice[], leastValue = Number.NEGATIVE_INFINITY): Candidate | null {
-    const { stages, problem } = this.scope;
-    const { weights } = problem.pipeline.objective;
-    let costs = 0;
-    for (const [s, { variant, cores, batch, replicas }] of choices.entries()) {
-      const current = stages[s]?.currentVariant ?? null;
-      costs += weights.cost * replicas * cores + weights.batch * batch;
-      if (current !== null && current !== variant) costs += weights.switch;
-    }
-    // With all requests served: those that are missed only make it worth less.
-    const mixed = this.model.measureAbove(choices, (leastValue + costs) / weights.accuracy - SLACK);
-    if (!mixed) return null;
-    const value = valueAnswers(problem.pipeline.objective, mixed) - costs;
-    return value < leastValue ? null : { choices, value, isEnough: isEnough(this.problem, mixed) };
-  }
-
-  private isInTime(candidate: Candidate): boolean {
-    const key = toKey(candidate.choices);
-    const known = this.inTime.get(key) ?? findCarried(this.scope, this.toConfiguration(candidate)) !== null;
-    this.inTime.set(key, known);
-    return known;
+    return this.findInTime(better);
   }
 
   /**
-   * Those that differ in two stages, one of which may get the time or the cores that the other one gives. Two changes of which each loses much alone are taken
-   * to lose it together.
+   * The best of those that differ in two stages and are better and in time: one may get the time or the cores that the other one gives. Two changes of
+   * which each loses much alone are taken to lose it together.
    */
-  private listPairs(
-    stages: readonly ScopeStage[],
-    { choices, value, isEnough: isEnoughNow }: Candidate,
-  ): readonly (readonly Choice[])[] {
-    const { problem } = this.scope;
-    if (stages.length < 2) return [];
-    const most = Math.floor(Math.sqrt((2 * MOST_PAIRS) / (stages.length * (stages.length - 1))));
-    // A plan that is not enough yet, or not in time, may have to lose much to be.
-    const leastGain = isEnoughNow ? -MOST_LOSS * problem.pipeline.objective.weights.accuracy : Number.NEGATIVE_INFINITY;
-    const best = stages.map((stage, s) =>
-      listChoices(stage, choices[s] as Choice, false)
-        .filter(choice => !isSame(choice, choices[s] as Choice))
-        .flatMap(choice => this.toValued(choices.with(s, choice), value + leastGain) ?? [])
-        .sort((some, other) => other.value - some.value)
-        .slice(0, most)
-        .map(other => ({ choice: other.choices[s] as Choice, gain: other.value - value })),
-    );
-    return best.flatMap((first, f) =>
-      best.flatMap((second, t) =>
-        t <= f
-          ? []
-          : first.flatMap(one =>
-              second
-                .filter(two => one.gain + two.gain >= leastGain)
-                .map(two => choices.with(f, one.choice).with(t, two.choice)),
-            ),
-      ),
-    );
+  private changeTwo(lists: readonly StageChoices[], best: Candidate): Candidate | null {
+    if (lists.length < 2) return null;
+    const changes = lists.map((list, s) => this.listChanges(list, s, best, lists.length));
+    const leastGain = this.findLeastGain(best);
+    const better: Candidate[] = [];
+    const tried = [...best.choices];
+    for (let f = 0; f < lists.length; f++)
+      for (let t = f + 1; t < lists.length; t++) {
+        for (const one of changes[f] as readonly Change[])
+          for (const two of changes[t] as readonly Change[]) {
+            // They are sorted: the others lose more.
+            if (one.gain + two.gain < leastGain) break;
+            tried[f] = one.choice;
+            tried[t] = two.choice;
+            this.addBetter(better, tried, best);
+          }
+        tried[f] = best.choices[f] as Choice;
+        tried[t] = best.choices[t] as Choice;
+      }
+    return this.findInTime(better);
   }
+
+  /** Lists the best changes of a stage, by what they gain alone. */
+  private listChanges(list: StageChoices, s: number, best: Candidate, stages: number): readonly Change[] {
+    const most = Math.floor(Math.sqrt((2 * MOST_PAIRS) / (stages * (stages - 1))));
+    const leastValue = best.value + this.findLeastGain(best);
+    const tried = [...best.choices];
+    const changes: Change[] = [];
+    for (const choice of list.listNear(best.choices[s] as Choice, false)) {
+      if (choice === best.choices[s]) continue;
+      tried[s] = choice;
+      const valued = this.valueChoices(tried, leastValue);
+      if (valued) changes.push({ choice, gain: valued.value - best.value });
+    }
+    return changes.sort((some, other) => other.gain - some.gain).slice(0, most);
+  }
+
+  /** A plan that is not enough yet, or not in time, may have to lose much to be. */
+  private findLeastGain({ isEnough: isEnoughNow }: Candidate): number {
+    return isEnoughNow ? -MOST_LOSS * this.scope.problem.pipeline.objective.weights.accuracy : Number.NEGATIVE_INFINITY;
+  }
+
+  private addBetter(better: Candidate[], tried: readonly Choice[], than: Candidate): void {
+    // A plan that is not enough gives way to any that is, whatever that is worth.
+    const leastValue = than.isEnough ? than.value + LEAST_RISE : Number.NEGATIVE_INFINITY;
+    const valued = this.valueAllowed(tried, leastValue);
+    if (valued && isBetter(valued, than)) better.push({ choices: [...tried], ...valued });
+  }
+
+  /** The best that is in time; latencies take long, so they are looked at last. */
+  private findInTime(better: Candidate[]): Candidate | null {
+    better.sort((some, other) => Number(other.isEnough) - Number(some.isEnough) || other.value - some.value);
+    return better.slice(0, MOST_LOOKS).find(({ choices }) => this.isInTime(choices)) ?? null;
+  }
+
+  /** Values choices as if they were in time; null where they are worth less, have more cores than there may be, or cost more than they may. */
+  private valueAllowed(choices: readonly Choice[], leastValue?: number): Valued | null {
+    const { maxCores, maxCostPerHour } = this.scope;
+    if (sumUp(choices, "cores") > maxCores + SLACK || sumUp(choices, "costPerHour") > maxCostPerHour + SLACK)
+      return null;
+    return this.valueChoices(choices, leastValue);
+  }
+
+  /** Values choices as if they were in time and there were cores for them; null where they are worth less. */
+  private valueChoices(choices: readonly Choice[], leastValue = Number.NEGATIVE_INFINITY): Valued | null {
+    const { objective } = this.scope.problem.pipeline;
+    const costs = sumUp(choices, "costs");
+    // With all requests served: those that are missed only make it worth less.
+    const leastAccuracy = (leastValue + costs) / objective.weights.accuracy - SLACK;
+    if (choices.some(({ mostAccuracy }) => mostAccuracy < leastAccuracy)) return null;
+    const mixed = this.model.measureAbove(choices, leastAccuracy);
+    if (!mixed) return null;
+    const value = valueAnswers(objective, mixed) - costs;
+    return value < leastValue ? null : { value, isEnough: isEnough(this.problem, mixed) };
+  }
+
+  private isInTime(choices: readonly Choice[]): boolean {
+    const key = toKey(choices);
+    const known = this.inTime.get(key) ?? findCarried(this.scope, toConfiguration(choices, this.names)) !== null;
+    this.inTime.set(key, known);
+    return known;
+  }
+}
+
+/** No combination with a variant, or with one that takes less time for a row, is more accurate. */
+function boundAccuracies(pipeline: Pipeline, stage: Stage, s: number): ReadonlyMap<string, number> {
+  const model = accuracyOf(pipeline);
+  const timed = stage.variants.flatMap(({ name, profile }) => (profile ? [{ name, rowMs: findRowMs(profile) }] : []));
+  return new Map(
+    timed.map(({ name, rowMs }) => {
+      const lighter = timed.filter(other => other.rowMs <= rowMs);
+      return [name, Math.max(...lighter.map(other => model.mostWith(s, other.name)))];
+    }),
+  );
+}
+
+function sumUp(choices: readonly Choice[], of: "cores" | "costPerHour" | "costs"): number {
+  let sum = 0;
+  for (const choice of choices) sum += choice[of];
+  return sum;
 }
 
 function isEnough(
@@ -245,6 +291,6 @@ function isEnough(
   return served >= pipeline.slo.quantile && accuracy >= (pipeline.objective.minAccuracy ?? 0);
 }
 
-function isBetter(some: Candidate, other: Candidate): boolean {
+function isBetter(some: Valued, other: Valued): boolean {
   return some.isEnough === other.isEnough ? some.value > other.value + LEAST_RISE : some.isEnough;
 }
