@@ -56,6 +56,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
       measureWhole(options, async () => [
         ...(await import("./mix/mix-figures.ts")).measureMixes(options.isShort),
         ...(await import("./mix/search-figures.ts")).measureSearch(options.isShort),
+        ...(await import("./mix/search-times.ts")).measureSearchTimes(options.isShort),
       ]),
   },
   forecaster: {

@@ -3,7 +3,7 @@ import type { Stage } from "../domain/pipeline.ts";
 import type { Binding, Plan } from "../domain/plan.ts";
 import { mayCombine, votesOf } from "./composite.ts";
 import { brokenBy, effectiveAccuracyOf, objectiveOf, planOf, type Verdict } from "./plan-of.ts";
-import { type Prediction, predict, rowsOf, type ServedPart } from "./predict.ts";
+import { type Prediction, predict, predictConstrained, rowsOf, type ServedPart } from "./predict.ts";
 import type { Combining, Problem } from "./problem.ts";
 import { reachableCount } from "./reachable-count.ts";
 import { atRate, type Scope, type ScopeStage, scopeOf } from "./scope.ts";
@@ -53,7 +53,7 @@ function meetsAll(scope: Scope, served: readonly (readonly ServedPart[])[]): boo
   if (!keepsAllRules(scope, served)) return false;
   const cores = served.flat().reduce((sum, { part, variant }) => sum + part.replicas * variant.cores, 0);
   if (cores > scope.maxCores + SLACK) return false;
-  const prediction = predict(scope, served, namesOf(scope, served));
+  const prediction = predictConstrained(scope, served, namesOf(scope, served));
   return prediction.isKnown && brokenBy(scope, prediction) === "none";
 }
 

@@ -1,6 +1,6 @@
 import type { Binding, Plan, Reason } from "../domain/plan.ts";
 import { isAccuracyKnown } from "./accuracy.ts";
-import type { Prediction } from "./predict.ts";
+import type { Constrained, Prediction } from "./predict.ts";
 import type { Scope } from "./scope.ts";
 import { SLACK } from "./totals.ts";
 
@@ -59,7 +59,7 @@ export function objectiveOf(scope: Scope, prediction: Prediction, effectiveAccur
 }
 
 /** The first constraint that a prediction breaks, its rate aside; `none`: none. */
-export function brokenBy(scope: Scope, prediction: Prediction): Binding {
+export function brokenBy(scope: Scope, prediction: Constrained): Binding {
   const { slo, objective } = scope.problem.pipeline;
   if (scope.policy.slo === "hard" && prediction.within < slo.quantile) return "slo";
   if (prediction.cores > scope.maxCores + SLACK) return "cores";

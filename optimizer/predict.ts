@@ -31,6 +31,9 @@ export interface Prediction {
   readonly isKnown: boolean;
 }
 
+/** The part of a prediction that constraints are for. */
+export type Constrained = Pick<Prediction, "accuracy" | "within" | "cores" | "costPerHour" | "isKnown">;
+
 /** Combinations of parts whose accuracy is looked up. */
 const MOST_COMBINATIONS = 4_096;
 
@@ -48,10 +51,20 @@ function withinSlo(scope: Scope, mixtures: readonly StageMixture[]): number {
       scope,
       mixtures.map(mixture => fromZero(distributionOf(mixture, scope.stepMs, CELLS), scope.stepMs)),
     );
+  // Most that is not in time takes too long even without a wait: then nothing else is computed.
+  const leastMs = mixtures.reduce(
+    (sum, { parts }) =>
+      sum +
+      parts.reduce((least, { latency }) => Math.min(least, latency.constantMs), parts.length > 0 ? LONGEST_MS : 0),
+    0,
+  );
+  if (leastMs > scope.sloMs * (1 + ROUNDING)) return 0;
   const { constantMs, cumulative } = pathDistribution(mixtures, scope.stepMs, CELLS);
   return chanceWithin(cumulative, scope.stepMs, scope.sloMs - constantMs);
 }
 
+/** As good as never. */
+const LONGEST_MS = 1e12;
 /** Sums of latencies are compared with this much room. */
 const ROUNDING = 1e-9;
 
@@ -66,26 +79,59 @@ export function predict(
 ): Prediction {
   const { slo, overhead } = scope.problem.pipeline;
   const rows = rowsOf(scope, served);
-  const mixtures = scope.stages.map((stage, s) => mixtureOf(scope, stage, served[s] ?? [], rows[s] ?? 0));
+  const mixtures = listMixtures(scope, served, rows);
+  const constrained = predictMixtures(scope, served, names, mixtures);
+  const { within } = constrained;
   const after = scope.stages.map(stage => stage.after);
-  const within = withinSlo(scope, mixtures);
   const stages = scope.stages.map((stage, s) =>
     stagePlan(stage, served[s] ?? [], pathQuantileMs([mixtures[s] ?? { rows: 0, parts: [] }], slo.quantile)),
   );
   const totalMs = overhead.latencyMs + pathQuantileMs(mixtures, slo.quantile, after);
   return {
+    ...constrained,
     stages,
     rows,
-    accuracy: expectedAccuracy(scope, served, names),
-    within,
     // The finer grid of the quantile may differ by less than a step from the one of the decision, which is what counts.
     latencyMs: within >= slo.quantile ? Math.min(slo.latencyMs, totalMs) : Math.max(totalMs, slo.latencyMs),
-    cores: stages.reduce((sum, stage) => sum + stage.cores, 0),
-    costPerHour: scope.stages.reduce((sum, { stage }, s) => sum + replicasOf(served[s]) * (stage.costPerHour ?? 0), 0),
     batches: stages.reduce((sum, stage) => sum + (mainPart(stage)?.batch ?? 0), 0),
-    isKnown: served.every(parts => parts.every(({ variant }) => Number.isFinite(variant.capacity))),
     switches: scope.stages.filter((stage, s) => isSwitch(stage, stages[s])).length,
   };
+}
+
+/** Predicts only what decides whether constraints hold, which takes less time than all of predict(). */
+export function predictConstrained(
+  scope: Scope,
+  served: readonly (readonly ServedPart[])[],
+  names: readonly (string | null)[] = [],
+): Constrained {
+  return predictMixtures(scope, served, names, listMixtures(scope, served, rowsOf(scope, served)));
+}
+
+function predictMixtures(
+  scope: Scope,
+  served: readonly (readonly ServedPart[])[],
+  names: readonly (string | null)[],
+  mixtures: readonly StageMixture[],
+): Constrained {
+  return {
+    accuracy: expectedAccuracy(scope, served, names),
+    within: withinSlo(scope, mixtures),
+    cores: served.reduce((sum, parts) => sum + countCores(parts), 0),
+    costPerHour: scope.stages.reduce((sum, { stage }, s) => sum + replicasOf(served[s]) * (stage.costPerHour ?? 0), 0),
+    isKnown: served.every(parts => parts.every(({ variant }) => Number.isFinite(variant.capacity))),
+  };
+}
+
+function listMixtures(
+  scope: Scope,
+  served: readonly (readonly ServedPart[])[],
+  rows: readonly number[],
+): readonly StageMixture[] {
+  return scope.stages.map((stage, s) => mixtureOf(scope, stage, served[s] ?? [], rows[s] ?? 0));
+}
+
+function countCores(parts: readonly ServedPart[]): number {
+  return parts.reduce((sum, { part, variant }) => sum + part.replicas * variant.cores, 0);
 }
 
 /** Rows of one request at each stage. */
@@ -121,7 +167,7 @@ function stagePlan(stage: ScopeStage, parts: readonly ServedPart[], latencyMs: n
   return {
     stage: stage.stage.name,
     parts: parts.map(({ part }) => part),
-    cores: parts.reduce((sum, { part, variant }) => sum + part.replicas * variant.cores, 0),
+    cores: countCores(parts),
     latencyMs,
   };
 }

@@ -1,7 +1,10 @@
 import type { Configuration } from "../../domain/configuration.ts";
+import type { Pipeline, Stage } from "../../domain/pipeline.ts";
 import type { Objective } from "../../domain/pipeline-schema.ts";
+import { accuracyOf } from "../accuracy.ts";
 import type { ScopeStage } from "../scope.ts";
 import { readTop } from "./expected-value.ts";
+import { findRowMs } from "./rungs.ts";
 
 /** The variant, batch size and replicas of one stage. */
 export interface Choice {
@@ -93,8 +96,25 @@ export class StageChoices {
   }
 }
 
+/** No combination with a variant, or with one that takes less time for a row, is more accurate. */
+export function boundAccuracies(pipeline: Pipeline, stage: Stage, s: number): ReadonlyMap<string, number> {
+  const model = accuracyOf(pipeline);
+  const timed = stage.variants.flatMap(({ name, profile }) => (profile ? [{ name, rowMs: findRowMs(profile) }] : []));
+  return new Map(
+    timed.map(({ name, rowMs }) => {
+      const lighter = timed.filter(other => other.rowMs <= rowMs);
+      return [name, Math.max(...lighter.map(other => model.mostWith(s, other.name)))];
+    }),
+  );
+}
+
 export function toKey(choices: readonly Choice[]): string {
   return choices.map(({ variant, batch, replicas }) => `${variant} ${batch} ${replicas}`).join();
+}
+
+/** A key of variants and batches, whatever the replicas. */
+export function toTopsKey(choices: readonly Choice[]): string {
+  return choices.map(({ variant, batch }) => `${variant} ${batch}`).join();
 }
 
 export function toConfiguration(choices: readonly Choice[], names: readonly string[]): Configuration {

@@ -1,16 +1,13 @@
 import type { Configuration } from "../../domain/configuration.ts";
 import type { Likely } from "../../domain/load.ts";
-import type { Pipeline, Stage } from "../../domain/pipeline.ts";
 import type { Binding, Plan } from "../../domain/plan.ts";
-import { accuracyOf } from "../accuracy.ts";
 import { evaluate, findCarried } from "../evaluate.ts";
 import type { Problem } from "../problem.ts";
 import { type Scope, scopeOf } from "../scope.ts";
 import { SLACK } from "../totals.ts";
-import { type Choice, StageChoices, toConfiguration, toKey } from "./choices.ts";
+import { boundAccuracies, type Choice, StageChoices, toConfiguration, toKey, toTopsKey } from "./choices.ts";
 import { type Expected, expectValue, valueAnswers } from "./expected-value.ts";
 import { MixModel } from "./mix-model.ts";
-import { findRowMs } from "./rungs.ts";
 
 /** A plan over the rates that may come. */
 export interface ValuedPlan {
@@ -43,10 +40,12 @@ const LEAST_RISE = 1e-9;
 const MOST_PAIRS = 4000;
 /** Two changes are looked at together where the sum of what each loses alone is no more than this share of what accuracy is worth. */
 const MOST_LOSS = 0.1;
-/** Latencies are looked at for no more of the plans that are better, those that are worth most. */
-const MOST_LOOKS = 500;
-/** The search ends before that, as every step is better than the one before; it bounds what a mistake would take. */
-const MOST_STEPS = 500;
+/** The limit that holds a plan back is looked for among so many better ones, those that are worth most. */
+const MOST_LOOKS = 50;
+/** The search from all starts together ends after so many stages of plans that were measured, with the best that it has found; about a tenth of a second. */
+const MOST_WORK = 80_000;
+/** A look at latencies takes as long as measuring so many plans. */
+const LOOK_WORK = 30;
 
 /**
  * Searches for the plan that is worth most over the rates that may come, where replicas serve lighter variants batch by batch: planned variant, batch size
@@ -79,8 +78,11 @@ export class MixSearch {
   private readonly lists: readonly StageChoices[];
   private readonly names: readonly string[];
   private readonly inTime = new Map<string, boolean>();
+  /** Replicas by stage of plans that are late, by variants and batches: with fewer replicas they are taken to be late as well. */
+  private readonly late = new Map<string, readonly (readonly number[])[]>();
   private readonly problem: Problem;
   private readonly likely: Likely;
+  private workLeft = MOST_WORK;
 
   constructor(problem: Problem, likely: Likely) {
     this.problem = problem;
@@ -101,6 +103,7 @@ export class MixSearch {
     let best: Candidate | null = null;
     const ends = new Set<string>();
     for (const start of starts) {
+      this.workLeft = MOST_WORK / starts.length;
       const found = this.climb(lists, start, ends);
       if (found && (!best || isBetter(found, best))) best = found;
     }
@@ -155,7 +158,7 @@ export class MixSearch {
     let best: Candidate = isStart
       ? { choices, ...first }
       : { choices, value: Number.NEGATIVE_INFINITY, isEnough: false };
-    for (let step = 0; step < MOST_STEPS; step++) {
+    while (this.workLeft > 0) {
       const before = best;
       for (const [s, list] of lists.entries()) best = this.changeStage(list, s, best) ?? best;
       if (best !== before) continue;
@@ -227,6 +230,7 @@ export class MixSearch {
   private addBetter(better: Candidate[], tried: readonly Choice[], than: Candidate): void {
     // A plan that is not enough gives way to any that is, whatever that is worth.
     const leastValue = than.isEnough ? than.value + LEAST_RISE : Number.NEGATIVE_INFINITY;
+    if (this.workLeft <= 0) return;
     const valued = this.valueAllowed(tried, leastValue);
     if (valued && isBetter(valued, than)) better.push({ choices: [...tried], ...valued });
   }
@@ -234,7 +238,7 @@ export class MixSearch {
   /** The best that is in time; latencies take long, so they are looked at last. */
   private findInTime(better: Candidate[]): Candidate | null {
     better.sort((some, other) => Number(other.isEnough) - Number(some.isEnough) || other.value - some.value);
-    return better.slice(0, MOST_LOOKS).find(({ choices }) => this.isInTime(choices)) ?? null;
+    return better.find(({ choices }) => this.workLeft > 0 && this.isInTime(choices)) ?? null;
   }
 
   /** Values choices as if they were in time; null where they are worth less, have more cores than there may be, or cost more than they may. */
@@ -252,6 +256,7 @@ export class MixSearch {
     // With all requests served: those that are missed only make it worth less.
     const leastAccuracy = (leastValue + costs) / objective.weights.accuracy - SLACK;
     if (choices.some(({ mostAccuracy }) => mostAccuracy < leastAccuracy)) return null;
+    this.workLeft -= choices.length;
     const mixed = this.model.measureAbove(choices, leastAccuracy);
     if (!mixed) return null;
     const value = valueAnswers(objective, mixed) - costs;
@@ -260,22 +265,16 @@ export class MixSearch {
 
   private isInTime(choices: readonly Choice[]): boolean {
     const key = toKey(choices);
-    const known = this.inTime.get(key) ?? findCarried(this.scope, toConfiguration(choices, this.names)) !== null;
-    this.inTime.set(key, known);
-    return known;
+    const known = this.inTime.get(key);
+    if (known !== undefined) return known;
+    const late = this.late.get(toTopsKey(choices)) ?? [];
+    const isLate = late.some(others => others.every((count, s) => (choices[s] as Choice).replicas <= count));
+    if (!isLate) this.workLeft -= LOOK_WORK * choices.length;
+    const isInTime = !isLate && findCarried(this.scope, toConfiguration(choices, this.names)) !== null;
+    this.inTime.set(key, isInTime);
+    if (!isInTime && !isLate) this.late.set(toTopsKey(choices), [...late, choices.map(({ replicas }) => replicas)]);
+    return isInTime;
   }
-}
-
-/** No combination with a variant, or with one that takes less time for a row, is more accurate. */
-function boundAccuracies(pipeline: Pipeline, stage: Stage, s: number): ReadonlyMap<string, number> {
-  const model = accuracyOf(pipeline);
-  const timed = stage.variants.flatMap(({ name, profile }) => (profile ? [{ name, rowMs: findRowMs(profile) }] : []));
-  return new Map(
-    timed.map(({ name, rowMs }) => {
-      const lighter = timed.filter(other => other.rowMs <= rowMs);
-      return [name, Math.max(...lighter.map(other => model.mostWith(s, other.name)))];
-    }),
-  );
 }
 
 function sumUp(choices: readonly Choice[], of: "cores" | "costPerHour" | "costs"): number {
