@@ -39,5 +39,5 @@ export function brokenConstraint(situation: Situation, board: PipelineBoard): st
 function isKept(problem: Problem, plan: Plan): boolean {
   if (!plan.reasons.includes("expected") || !plan.mix) return isFeasible(problem, configurationOf(plan));
   const isCarried = findCarried(scopeOf(problem), configurationOf(plan)) !== null;
-  return isCarried && plan.mix.served >= problem.pipeline.slo.quantile;
+  return isCarried && (!plan.feasible || plan.mix.served >= problem.pipeline.slo.quantile);
 }

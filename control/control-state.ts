@@ -106,6 +106,8 @@ export interface ControlState {
   readonly planInputs: string;
   /** The demand that the plan's replicas are for; null: the plan's own rate. */
   readonly demandRps: number | null;
+  /** The load as it is, or the rate that nine of ten are below, that a plan for what is expected counts with; null: it is for one rate. */
+  readonly expectedRps: number | null;
   /** Of the hold window, oldest first: the newest, and those that were higher or lower than all after them. */
   readonly demands: readonly Demand[];
   /** Of the HPA's stabilisation window; empty where the policy is not `reactive`. */
@@ -168,6 +170,7 @@ export function initialState(epoch: number): ControlState {
     decisionId: null,
     planInputs: "",
     demandRps: null,
+    expectedRps: null,
     demands: [],
     recommendations: [],
     lastArrivalMs: null,

@@ -1,5 +1,5 @@
 import { servedNames } from "../domain/configuration.ts";
-import { LEAST_RPS } from "../domain/load.ts";
+import { LEAST_RPS, RATE_QUANTILES } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf, type Reason } from "../domain/plan.ts";
 import { votesOf } from "../optimizer/composite.ts";
@@ -20,6 +20,7 @@ import { isTuned, withTunedPins } from "./tuning.ts";
 
 /** Ticks come a little early or late: the one that is this close to the end of an interval ends it. */
 const TICK_JITTER_MS = 250;
+const HIGH = RATE_QUANTILES.indexOf(0.9);
 
 /** The horizon that a forecast for this pipeline must have: the time to the next plan and until its replicas are ready. */
 export function planningHorizonMs(state: ControlState, pipeline: Pipeline): number {
@@ -49,13 +50,13 @@ export function planWhenDue(before: ControlState, input: TickInput, nowMs: numbe
   const decisions = state.decisions + 1;
   return {
     ...state,
-    // Replicas may go lighter than what is pinned for planning alone.
-    plan: !expected && mixesVariants(demanded) ? { ...plan, mix: expectMix(untuned, plan, findLikely(rates)) } : plan,
+    plan: !expected && mixesVariants(demanded) ? { ...plan, mix: expectMix(demanded, plan, findLikely(rates)) } : plan,
     planReasons: [...new Set([...plan.reasons, ...reasonsOf(demanded, state, input, nowMs)])],
     planAtMs: nowMs,
     decisionId: `d-${input.epoch}-${decisions}`,
     planInputs,
     demandRps: demanded.rateRps,
+    expectedRps: expected ? (findLikely(rates).ratesRps[HIGH] ?? null) : null,
     decisions,
     recommendations,
   };
@@ -148,9 +149,12 @@ function effectiveBounds(state: ControlState, input: TickInput, nowMs: number): 
   return bounds;
 }
 
-/** A plan is for one demand and, where the load has fallen, has variants for a lower rate: what outgrows either is planned for. */
+/**
+ * Whether the interval is over, the load outgrows what was planned for, or what was planned with has changed. A plan is for one demand and has variants for a
+ * lower rate where the load has fallen, or for what is expected: what outgrows either is planned for.
+ */
 function isDue(
-  { plan, planAtMs, demandRps, planInputs }: ControlState,
+  { plan, planAtMs, demandRps, expectedRps, planInputs }: ControlState,
   { rateRps, nowRps }: { readonly rateRps: number; readonly nowRps: number },
   inputs: string,
   input: TickInput,
@@ -159,7 +163,7 @@ function isDue(
   if (!plan || planAtMs === null || nowMs < planAtMs || inputs !== planInputs) return true;
   if (nowMs >= nextPlanMs(planAtMs, input) - TICK_JITTER_MS) return true;
   const outgrows = (newRps: number, knownRps: number): boolean => newRps > knownRps * SETTINGS.surgeFactor + LEAST_RPS;
-  return outgrows(rateRps, demandRps ?? plan.rateRps) || outgrows(nowRps, plan.rateRps);
+  return outgrows(rateRps, demandRps ?? plan.rateRps) || outgrows(nowRps, expectedRps ?? plan.rateRps);
 }
 
 /** When the interval is over that a plan was made in or, where it was made right before the end of one, the next. */

@@ -66,8 +66,10 @@ export function compareServed(
       ({ stage, ready: count, differing }) =>
         count > 0 && differing === 0 && isOfVariants(rows.get(stage), planned[stage] ?? { parts: [] }),
     );
+  // A plan for what is expected counts lighter variants that serve when more comes.
+  const isOfPlanned = isAsPlanned && !plan.reasons.includes("expected");
   const plannedAccuracy = plan.isAccuracyKnown ? plan.accuracy : null;
-  return { accuracy: isAsPlanned ? plannedAccuracy : predictAccuracy(input.pipeline, ready, rows), stages };
+  return { accuracy: isOfPlanned ? plannedAccuracy : predictAccuracy(input.pipeline, ready, rows), stages };
 }
 
 /** Lighter rungs have served none of the rows. */

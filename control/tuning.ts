@@ -55,6 +55,6 @@ export function isQuantileTuned({ forecastQuantile }: Tuning): boolean {
 export function withTunedPins(problem: Problem, { pins }: Tuning): Problem {
   const free = pins.filter(pin => !problem.pins.some(other => other.stage === pin.stage));
   if (free.length === 0) return problem;
-  const pinned = { ...problem, pins: [...problem.pins, ...free] };
+  const pinned = { ...problem, pins: [...problem.pins, ...free.map(pin => ({ ...pin, mayGoLighter: true as const }))] };
   return optimize({ ...pinned, runnerUp: false }).feasible ? pinned : problem;
 }

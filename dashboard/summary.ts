@@ -20,7 +20,7 @@ export function headline(view: LiveView): readonly Node[] {
     element(
       "p",
       { class: "doing" },
-      `${load}. ${verb} ${number(plan.rateRps)} rps with ${planned}${lagText(view, plan)}`,
+      `${load}. ${verb} ${plan.reasons.includes("expected") ? "up to " : ""}${number(plan.rateRps)} rps with ${planned}${lagText(view, plan)}`,
     ),
     element("p", { class: "why" }, whyText(board.reasons, plan.binding)),
   ];
@@ -101,8 +101,10 @@ export function tiles(
 }
 
 /** The accuracy that is expected over the load that may come, where lighter variants serve a part of it. */
-function expectedText({ mix }: Plan): string {
-  return mix?.isAccuracyKnown && !mix.isAsPlanned ? `; ${percent(mix.accuracy)} expected with lighter variants` : "";
+function expectedText({ mix, reasons }: Plan): string {
+  return !reasons.includes("expected") && mix?.isAccuracyKnown && !mix.isAsPlanned
+    ? `; ${percent(mix.accuracy)} expected with lighter variants`
+    : "";
 }
 
 /** What the answers of late show, beside what was measured of the variants that gave them. */

@@ -62,11 +62,13 @@ function mixLines({ mix }: Plan): readonly string[] {
 /** Whether it holds, and what it is predicted to give. */
 export function outcomeText(plan: Plan): readonly string[] {
   const cost = plan.costPerHour === null ? "" : `, ${number(plan.costPerHour)} an hour`;
-  const proof = plan.optimal ? "proven best" : `at most ${number(plan.gap)} below the best`;
+  // The search over the rates that may come proves nothing.
+  const isExpected = plan.reasons.includes("expected");
+  const proof = plan.optimal ? ", proven best" : isExpected ? "" : `, at most ${number(plan.gap)} below the best`;
   return [
-    `${plan.feasible ? "feasible" : "NOT FEASIBLE"} at ${number(plan.rateRps)} rps${plan.shedRps > 0 ? `, ${number(plan.shedRps)} rps are shed` : ""}`,
+    `${plan.feasible ? "feasible" : "NOT FEASIBLE"} ${isExpected ? "for up to" : "at"} ${number(plan.rateRps)} rps${plan.shedRps > 0 ? `, ${number(plan.shedRps)} rps are shed` : ""}`,
     `accuracy ${accuracyText(plan)}, ${effectiveText(plan)}, ${number(plan.latencyMs)} ms, ${number(plan.cores)} cores${cost}`,
-    `objective ${plan.objective.toPrecision(6)}, ${proof}`,
+    `objective ${plan.objective.toPrecision(6)}${proof}`,
     ...mixLines(plan),
   ];
 }

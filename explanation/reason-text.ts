@@ -6,7 +6,7 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
     "the best configuration that was found for the loads that may come: lighter variants serve what the planned ones don't carry",
   infeasible: "no configuration meets every constraint: this is the least bad one",
   unproven: "the search ended before it was proven that there is no better configuration",
-  held_gain: "the current variants stay: others would gain too little",
+  held_gain: "what is planned now stays, or its variants do: others would gain too little",
   held_excursion: "the current configuration stays: it lives through a demand that is higher for a moment",
   held_scale_down: "capacity is given back only when the load has stayed low for a while",
   held_no_data: "the last plan stays: there is no usable load data",

@@ -4,7 +4,7 @@ import type { Objective } from "../domain/pipeline-schema.ts";
 import { configurationOf, type Plan, type PlannedMix, type StagePlan } from "../domain/plan.ts";
 import type { TimeLimit } from "./effort.ts";
 import { evaluate } from "./evaluate.ts";
-import { expectMix, expectRate, mixesVariants, planForExpected } from "./mix/expected-value.ts";
+import { expectMix, expectRate, expectValue, mixesVariants, planForExpected } from "./mix/expected-value.ts";
 import { valuePlan } from "./mix/search-mix.ts";
 import { optimize } from "./optimize.ts";
 import type { Problem } from "./problem.ts";
@@ -154,7 +154,7 @@ function coresPrice(problem: Problem, plan: Plan, limit: TimeLimit | null): Pric
 function replicaPrice(problem: Problem, plan: Plan, likely: Likely): Price[] {
   if (!mixesVariants(problem)) return [];
   const findRight = (stages: readonly StagePlan[]): number => {
-    const { accuracy, served } = expectMix(problem, { ...plan, stages }, likely);
+    const { accuracy, served } = expectValue(problem, { ...plan, stages }, likely);
     return accuracy * served;
   };
   const right = findRight(plan.stages);

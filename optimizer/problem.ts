@@ -9,6 +9,8 @@ export interface StagePin {
   readonly variant: string | null;
   readonly batch: number | null;
   readonly replicas: number | null;
+  /** Replicas may go lighter than its variant, which is pinned for plans alone; missing: they may not. */
+  readonly mayGoLighter?: true;
 }
 
 export interface Limits {

@@ -106,6 +106,7 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   decisionId: word.nullable(),
   planInputs: z.string().max(1e6),
   demandRps: rate.nullable().default(null),
+  expectedRps: rate.nullable().default(null),
   demands: z
     .array(
       z.object({

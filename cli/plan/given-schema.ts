@@ -28,6 +28,7 @@ export const givenSchema: z.ZodType<Given> = z.object({
         variant: word.nullable(),
         batch: count.nullable(),
         replicas: count.nullable(),
+        mayGoLighter: z.literal(true).exactOptional(),
       }),
     )
     .max(1000),

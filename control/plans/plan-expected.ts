@@ -1,4 +1,4 @@
-import { type Configuration, servedNames } from "../../domain/configuration.ts";
+import { type Configuration, mainPart, servedNames } from "../../domain/configuration.ts";
 import { LEAST_RPS, type Likely, QUANTILES, RATE_QUANTILES } from "../../domain/load.ts";
 import { configurationOf, type Plan, type Reason } from "../../domain/plan.ts";
 import { mixesVariants, planForExpected } from "../../optimizer/mix/expected-value.ts";
@@ -21,27 +21,30 @@ const HIGH = 0.9;
  * less than what lighter variants lose. What is planned now stays where another plan gains too little.
  *
  * @param problem its rate is the demand: the highest that plans are for.
- * @returns null where variants don't mix, or no plan is expected to serve what the SLO and the least accuracy ask for.
+ * @returns null where variants don't mix, or no plan is expected to serve what the SLO and the least accuracy ask for although one for the demand does.
  */
 export function planExpected(problem: Problem, rates: Rates, tuning: Tuning): Plan | null {
   if (!isExpected(problem, tuning)) return null;
   const likely = findLikely(rates);
   const search = new MixSearch(problem, likely);
-  const ends = [problem.rateRps, Math.max(rates.nowRps, LEAST_RPS)].map(rateRps =>
-    configurationOf(optimize({ ...problem, rateRps, runnerUp: false })),
-  );
-  const best = search.search([...ends, ...(problem.current ? [problem.current] : [])]);
-  if (!best?.isEnough) return null;
+  const [whole, least] = [problem.rateRps, Math.max(rates.nowRps, LEAST_RPS)].map(rateRps =>
+    optimize({ ...problem, rateRps, runnerUp: false }),
+  ) as [Plan, Plan];
+  const starts = [configurationOf(whole), configurationOf(least), ...(problem.current ? [problem.current] : [])];
+  const best = search.search(starts);
+  // Where the demand itself can't be carried, the plan that is worth most is better than one whose lightest variants carry the most.
+  if (!best || (!best.isEnough && whole.feasible)) return null;
   const used = replaceUnusedTops(problem, likely, best);
   const held = problem.current && findHeld(search, problem.current, used);
   const chosen = held ?? used;
   const binding = search.findBinding(configurationOf(chosen.plan));
-  const reasons: Reason[] = ["expected"];
+  const reasons: Reason[] = chosen.isEnough ? ["expected"] : ["infeasible", "expected"];
   if (held) reasons.push("held_gain");
   if (rates.risenRps > problem.rateRps) reasons.push("rising");
   if (binding === "maxReplicas") reasons.push("capped_max_replicas");
   if (binding === "cores") reasons.push("capped_cores");
-  return { ...planForExpected(problem, chosen.plan, chosen.mix), binding, reasons };
+  const shedRps = chosen.isEnough ? 0 : (1 - chosen.mix.served) * problem.rateRps;
+  return { ...planForExpected(problem, chosen.plan, chosen.mix), feasible: chosen.isEnough, shedRps, binding, reasons };
 }
 
 /**
@@ -64,14 +67,24 @@ export function findLikely({ rateRps: demandRps, nowRps, risenRps, ratesRps, pea
  * its changes.
  */
 function findHeld(search: MixSearch, current: Configuration, best: ValuedPlan): ValuedPlan | null {
-  const isWorthIt = (held: ValuedPlan, leastGain: number): boolean => best.value - held.value >= leastGain;
+  const isHeld = (own: ValuedPlan, leastGain: number): boolean =>
+    (own.isEnough || !best.isEnough) && best.value - own.value < leastGain;
+  // Parts that voted serve one variant each, and no variant for the other.
+  if (Object.values(current).some(({ parts }) => parts.length !== 1)) return null;
   const whole = search.value(current);
-  if (whole?.isEnough && !isWorthIt(whole, SETTINGS.leastSizeGain)) return whole;
+  if (whole && isHeld(whole, SETTINGS.leastSizeGain)) return isSame(whole, best) ? null : whole;
   const variants = servedNames(current);
   const goal = Object.entries(servedNames(configurationOf(best.plan)));
   if (goal.every(([stage, variant]) => variants[stage] === variant)) return null;
   const same = search.search([current, configurationOf(best.plan)], variants);
-  return same?.isEnough && !isWorthIt(same, SETTINGS.leastGain) ? same : null;
+  return same && isHeld(same, SETTINGS.leastGain) ? same : null;
+}
+
+function isSame(some: ValuedPlan, others: ValuedPlan): boolean {
+  return some.plan.stages.every((stage, at) => {
+    const [own, other] = [mainPart(stage), mainPart(others.plan.stages[at] ?? stage)];
+    return own?.variant === other?.variant && own?.batch === other?.batch && own?.replicas === other?.replicas;
+  });
 }
 
 /**

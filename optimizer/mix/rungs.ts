@@ -35,7 +35,7 @@ export function isServedFixed(pipeline: Pipeline, pins: readonly StagePin[], sta
 
 /** Whether replicas of a stage are given the planned variant alone: the pipeline file or its policy says so, or a pin. */
 export function hasOneRung(pipeline: Pipeline, pins: readonly StagePin[], stage: string): boolean {
-  return !hasLadder(pipeline) || pins.some(pin => pin.stage === stage && pin.variant !== null);
+  return !hasLadder(pipeline) || pins.some(pin => pin.stage === stage && pin.variant !== null && !pin.mayGoLighter);
 }
 
 /** Whether replicas that nobody has pinned may serve lighter variants than the planned one. */

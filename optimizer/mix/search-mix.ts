@@ -140,7 +140,8 @@ export class MixSearch {
     if (choices.some((choice, s) => (this.lists[s] as StageChoices).isBeyond(choice))) return "maxReplicas";
     if (sumUp(choices, "cores") > this.scope.maxCores + SLACK) return "cores";
     if (sumUp(choices, "costPerHour") > this.scope.maxCostPerHour + SLACK) return "cost";
-    if (!candidate.isEnough) return "minAccuracy";
+    if (!candidate.isEnough)
+      return this.model.measure(choices).served < this.problem.pipeline.slo.quantile ? "slo" : "minAccuracy";
     return this.isInTime(choices) ? "none" : "slo";
   }
 

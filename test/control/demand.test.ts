@@ -44,6 +44,25 @@ describe("extremeDemands()", () => {
   });
 });
 
+describe("findHighest()", () => {
+  it("has the highest of each rate, and quantiles below the median of the newest demand", () => {
+    const at = (atMs: number, rateRps: number): Demand => ({
+      atMs,
+      rateRps,
+      nowRps: rateRps - 1,
+      ratesRps: Array.from({ length: 8 }, (_, i) => rateRps + i),
+      peaksRps: Array.from({ length: 4 }, (_, i) => rateRps + 10 * i),
+    });
+    assert.deepEqual(findHighest([at(1, 20), at(2, 30), at(3, 10)]), {
+      rateRps: 30,
+      risenRps: 30,
+      nowRps: 29,
+      ratesRps: [10, 11, 12, 33, 34, 35, 36, 37],
+      peaksRps: [30, 40, 50, 60],
+    });
+  });
+});
+
 describe("findRisenRps()", () => {
   it("expects of a load that has outrun its forecast that it rises on as it did, and nothing of any other", () => {
     const find = (forecastRps: number, rise: { readonly riseRps?: number }) =>

@@ -144,16 +144,21 @@ describe("tick(): operators", () => {
   });
 
   it("plans no variant below a stage's floor, and refuses load instead", () => {
-    const free = new Story(twoStages()).run(60, 2000);
+    // Replicas that share a machine are planned for one rate, by the variants that carry the most of it.
+    const limits = { cores: null, machineCores: 1000 };
+    const free = new Story(twoStages());
+    free.input = { limits };
+    free.run(60, 2000);
     assert.equal(free.goal("detect"), "light");
     const floored = new Story(twoStages({ serving: { floor: { detect: "middle" } } }));
+    floored.input = { limits };
     floored.run(60, 2000);
     assert.equal(floored.goal("detect"), "middle");
     assert.deepEqual(
       ["detect", "read"].map(stage => floored.stage(stage).newcomer?.belowFloor),
       [["light"], []],
     );
-    floored.input = { pins: [{ stage: "detect", variant: "light", batch: null, replicas: null }] };
+    floored.input = { limits, pins: [{ stage: "detect", variant: "light", batch: null, replicas: null }] };
     floored.run(15, 2000);
     assert.equal(floored.goal("detect"), "light", "an operator's pin wins");
     assert.deepEqual(floored.stage("detect").newcomer?.belowFloor, []);

@@ -45,6 +45,7 @@ describe("storedControlSchema", () => {
       attainmentFactor: _factor,
       asPlannedSinceMs: _since,
       demandRps: _rps,
+      expectedRps: _expected,
       ...older
     } = state;
     const seen = { "detect/pod": [10, 600, 500] };

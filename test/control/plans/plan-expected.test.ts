@@ -123,9 +123,33 @@ describe("planExpected()", () => {
     assert.equal(plan(twoStages(), {}, {}, { ...UNTUNED, forecastQuantile: 0.9 }), null);
   });
 
-  it("is none where no plan serves what the SLO asks for, and tells which limit holds it back", () => {
-    const limits = { cores: 2, machineCores: null };
-    assert.equal(plan(twoStages(), { nowRps: 4000, ...flat(4000) }, { limits }), null);
+  it("serves as much as it can where no plan serves what the SLO asks for, without a step in what is planned", () => {
+    const limits = { cores: 3, machineCores: null };
+    const at = (rateRps: number): Plan => {
+      const planned = planExpected(
+        problemOf(twoStages(), rateRps, { limits }),
+        { ...RATES, rateRps, nowRps: rateRps, ...flat(rateRps) },
+        UNTUNED,
+      );
+      return planned ?? assert.fail(`${rateRps} rps`);
+    };
+    // None of them has a plan for one rate: its lightest variants carry 187 rps.
+    const [least, most] = [200, 400];
+    const served = Array.from({ length: 41 }, (_, i) => at(least + (i * (most - least)) / 40));
+    const enough = served.filter(({ feasible }) => feasible);
+    assert.ok(enough.length > 0 && enough.length < served.length);
+    for (const { feasible, shedRps, reasons, mix, rateRps } of served) {
+      assert.equal(reasons.includes("infeasible"), !feasible);
+      assert.equal(shedRps, feasible ? 0 : (1 - (mix?.served ?? 0)) * rateRps);
+    }
+    for (const [i, { rateRps, shedRps }] of served.entries()) {
+      const before = served[i - 1];
+      // Requests that may be missed are shed at once where more are.
+      if (before) assert.ok(rateRps - shedRps > (before.rateRps - before.shedRps) * 0.93, `${rateRps} rps`);
+    }
+  });
+
+  it("tells which limit holds it back", () => {
     const tight = plans(weigh(1, 0.0001), {}, { limits: { cores: 4, machineCores: null } });
     assert.deepEqual([tight.binding, tight.reasons], ["cores", ["expected", "capped_cores"]]);
     const bounds = { detect: { min: 1, max: 1 }, read: { min: 1, max: 1 } };
@@ -133,6 +157,9 @@ describe("planExpected()", () => {
     const small = plans(slow, {}, { bounds });
     assert.deepEqual([small.binding, small.reasons], ["maxReplicas", ["expected", "capped_max_replicas"]]);
     assert.equal(plans(weigh(1, 0.01)).binding, "none");
+    // It may be cheaper to serve less than the SLO asks for.
+    const dear = plans(weigh(1, 1), { nowRps: 150, ...flat(150) });
+    assert.equal(dear.binding, "slo");
   });
 
   it("plans no variant that is hardly expected to serve", () => {
@@ -159,6 +186,32 @@ describe("planExpected()", () => {
       });
     });
     assert.ok(held.flat().includes(true) && held.flat().includes(false));
+    const best = plans();
+    const again = plans(twoStages(), {}, { current: configurationOf(best) });
+    assert.deepEqual([again.stages, again.reasons], [best.stages, ["expected"]]);
+  });
+
+  it("keeps no parts that voted", () => {
+    const part = { batch: 1, replicas: 1, share: 1 };
+    const current = {
+      detect: {
+        parts: [
+          { ...part, variant: "heavy" },
+          { ...part, variant: "middle" },
+        ],
+      },
+      read: { parts: [{ ...part, variant: "heavy" }] },
+    };
+    for (const { parts } of plans(twoStages(), {}, { current }).stages) assert.equal(parts.length, 1);
+  });
+
+  it("counts with lighter variants beside one that is pinned for plans alone", () => {
+    const pin = { stage: "detect", variant: "heavy", batch: null, replicas: null };
+    const free = plans();
+    assert.equal(free.stages[0]?.parts[0]?.variant, "heavy");
+    const tuned = plans(twoStages(), {}, { pins: [{ ...pin, mayGoLighter: true }] });
+    assert.deepEqual(tuned.stages, free.stages);
+    assert.ok(plans(twoStages(), {}, { pins: [pin] }).cores > free.cores);
   });
 });
 
@@ -192,6 +245,33 @@ describe("tick(), where more may come than is expected", () => {
       told.input = { forecast: spread(told) };
     });
     assert.equal(story.state.decisions - decisions, 3);
+  });
+
+  it("plans at once where the load outgrows what was expected, though not the demand", () => {
+    const story = run(twoStages());
+    const risen = { reactiveRps: 55, rateRps: [50, 51, 53, 55, 56, 58, 59, 60] };
+    const before = story.state.decisions;
+    while (story.state.decisions === before)
+      story.run(1, 16, told => {
+        told.input = { forecast: spread(told) };
+      });
+    // The interval has just begun.
+    const { decisions } = story.state;
+    story.run(1, 55, told => {
+      told.input = { forecast: spread(told, risen) };
+    });
+    story.run(1, 55, told => {
+      told.input = { forecast: spread(told, risen) };
+    });
+    assert.equal(story.state.decisions, decisions + 1);
+  });
+
+  it("tells the accuracy of the planned variants while they serve alone", () => {
+    const story = run(twoStages({ objective: { weights: { cost: 0.02 } } }));
+    const { plan, served } = story.board;
+    const planned = Object.values(plan ? configurationOf(plan) : {}).map(({ parts }) => parts[0]?.variant);
+    assert.deepEqual(planned, ["heavy", "heavy"]);
+    assert.ok(plan && served?.accuracy != null && served.accuracy > plan.accuracy + 1e-4, `${served?.accuracy}`);
   });
 
   it("holds what was expected within the hold window", () => {
