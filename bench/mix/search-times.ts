@@ -20,25 +20,26 @@ const PEAK_DEVIATIONS = [0, 1.282, 1.645, 2.326];
 export function measureSearchTimes(isShort: boolean): Figure[] {
   return SIZES.map(([name, size, instances]) => {
     const count = isShort ? SHORT_INSTANCES : instances;
-    const times = Array.from({ length: count }, (_, seed) => timeSearch(size, seed)).sort((a, b) => a - b);
-    const most = times.at(-1) ?? 0;
+    const searches = Array.from({ length: count }, (_, seed) => timeSearch(size, seed));
+    const times = searches.map(({ ms }) => ms).sort((a, b) => a - b);
+    const planless = searches.filter(({ hasPlan }) => !hasPlan).length;
     return figure(name, round(times[Math.floor(count / 2)] ?? 0), {
-      against: { worstMs: round(most) },
+      against: { worstMs: round(times.at(-1) ?? 0), planless },
       isWhole: !isShort,
-      note: `${count} random chains of ${size.stages} stages with ${size.variants} variants and ${size.batches} batch sizes each, in the thread that asks`,
+      note: `${count} random chains of ${size.stages} stages with ${size.variants} variants and ${size.batches} batch sizes each, in the thread that asks; of planless ones nothing near a start is in time`,
     });
   });
 }
 
-function timeSearch(size: InstanceSize, seed: number): number {
+function timeSearch(size: InstanceSize, seed: number): { readonly ms: number; readonly hasPlan: boolean } {
   const problem = toShared(randomInstance(size, seed));
   const likely = spread(problem.rateRps, seed);
   const startMs = performance.now();
   const starts = [problem.rateRps, likely.ratesRps[3] ?? 0].map(rateRps =>
     configurationOf(optimize({ ...problem, rateRps, runnerUp: false })),
   );
-  if (!searchMix(problem, likely, starts)) throw new Error(`no plan for instance ${seed}`);
-  return performance.now() - startMs;
+  const hasPlan = searchMix(problem, likely, starts) !== null;
+  return { ms: performance.now() - startMs, hasPlan };
 }
 
 /** The problem with replicas that serve any of the variants on the same core, under the policy of the product. */
