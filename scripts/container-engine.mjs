@@ -41,11 +41,16 @@ export function findEngine(install) {
   return { kind: "none", why: `a container engine that gets the base image, or: apt-get install ${missing.join(" ")}` };
 }
 
+/** Another program that installs something beside this one is waited for. */
+const WAIT = ["-o", "DPkg::Lock::Timeout=300"];
+
 function installTools(names) {
   console.log(`test:image: installing ${names.join(", ")}`);
   const options = { stdio: ["ignore", "ignore", "inherit"], env: { ...toolEnv, DEBIAN_FRONTEND: "noninteractive" } };
   if (spawnSync("apt-get", ["update", "-qq"], options).status !== 0) return false;
-  return spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], options).status === 0;
+  return (
+    spawnSync("apt-get", ["install", ...WAIT, "-y", "-qq", "--no-install-recommends", ...names], options).status === 0
+  );
 }
 
 /**

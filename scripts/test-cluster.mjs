@@ -110,7 +110,7 @@ function isRootOnLinux() {
 /** Where it can't be installed it is missing. Of two parts that want it at once, the second finds it there. */
 function install(name) {
   console.log(`test:cluster: installing ${name}`);
-  const command = `command -v ${name} || { apt-get update -qq; apt-get install -y -qq --no-install-recommends ${name}; }`;
+  const command = `command -v ${name} || { apt-get update -qq; apt-get install -o DPkg::Lock::Timeout=300 -y -qq --no-install-recommends ${name}; }`;
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, DEBIAN_FRONTEND: "noninteractive" };
   spawnSync("flock", [self, "sh", "-c", command], { stdio: "ignore", env });
 }

@@ -48,15 +48,13 @@ describe("pods that run, installed by the chart, under load through the gateway"
       assert.match(said, new RegExp(`^id-card/${stage}: variscale-id-card-${stage}, [1-3] replicas$`, "m"));
   });
 
-  it("steps up: a lighter variant in every pod, and more replicas by the HPA", async () => {
+  it("steps up: answers by a lighter variant at once, and more replicas by the HPA", async () => {
     const before = await client.tally();
     await client.rate(HIGH_RPS);
     await untilServed(client, "detection=v4-256");
     await until(async () => (await release.target("detection").replicas()) > 1, "more replicas");
     const areReady = async () => (await release.ready("detection")) === (await release.target("detection").replicas());
     await until(areReady, "all replicas are ready");
-    const areLighter = async () => !(await release.variants("detection")).includes("v4-640");
-    await until(areLighter, "no pod serves the heaviest variant");
     report("step up", since(before, await client.tally()));
   });
 
